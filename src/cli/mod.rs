@@ -1,0 +1,42 @@
+//! The command line. Every subcommand is a file: it parses, builds parts, runs a driver, prints.
+//!
+//! Results go to standard output, progress and the one line of an error to standard error. Exit
+//! status: 0 done, 1 failed, 2 bad usage.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a command failed: one line that says what to do.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl<E: core::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a command comes to.
+pub(crate) type Outcome = Result<ExitCode, Failure>;
+
+/// Reliable data transfer over UDP: see the textbook's protocols survive a bad network, or break.
+#[derive(Debug, Parser)]
+#[command(name = "rdtp", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Parses the command line and runs what it asks for.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome: Outcome = match cli.command {};
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("rdtp: {}", failure.0);
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,182 @@
+//! The contract between protocols and drivers.
+//!
+//! An [`Endpoint`] is one side of a conversation as a value: datagrams and time go in, datagrams,
+//! deadlines and events come out. It owns no socket, reads no clock and draws no random number, so
+//! the same code runs in the [simulator](crate::sim), behind [real sockets](crate::net), and in
+//! tests that call it by hand.
+//!
+//! # The loop of a driver, in six steps
+//!
+//! 1. Drain [`poll_transmit`](Endpoint::poll_transmit) until it returns `None`; send what it wrote.
+//! 2. Drain [`poll_event`](Endpoint::poll_event) until it returns `None`; act on what it says.
+//! 3. Ask [`poll_timeout`](Endpoint::poll_timeout) for the next deadline.
+//! 4. Wait for a datagram until that deadline, no longer.
+//! 5. Hand a datagram over with [`handle_datagram`](Endpoint::handle_datagram).
+//! 6. At the deadline call [`handle_timeout`](Endpoint::handle_timeout). Repeat.
+//!
+//! # What both sides may rely on
+//!
+//! 1. Any method may be called at any time in any order. Order affects latency, never correctness.
+//! 2. `poll_timeout` changes nothing, and is due whenever something is ready to be polled. A driver
+//!    that waits only for deadlines and datagrams cannot deadlock.
+//! 3. `handle_timeout` too early does nothing, too late does what it would have done in time. After
+//!    `handle_timeout(now)` the next deadline is in the future, or there is something to poll.
+//! 4. A returned [`Transmit`] counts as sent. A driver whose socket would block keeps it and tries
+//!    again; anything else it may drop, and the endpoint will treat that as loss.
+//! 5. What an endpoint learns about the path does not depend on how often it was polled.
+//! 6. One [`Batch`] has one destination, one ECN mark and equal segments (the last may be shorter).
+//! 7. Input from the network never panics and is never an `Err`: it yields a [`Disposition`].
+//! 8. The same calls with the same arguments give the same bytes.
+//! 9. Every queue that a peer can make grow has a named limit in the endpoint's configuration.
+//!
+//! `tests/contract.rs` holds every endpoint of this crate to these rules.
+
+use core::{fmt, net::SocketAddr};
+
+use crate::{
+    batch::Batch,
+    ecn::Ecn,
+    time::Instant,
+    trace::{StateLabel, TraceEvent},
+    wire::DecodeError,
+};
+
+/// What a driver knows about a datagram it received, beside its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvMeta {
+    /// Who sent it, as far as the network says.
+    pub source: SocketAddr,
+    /// The mark in its IP header.
+    pub ecn: Ecn,
+}
+
+impl RecvMeta {
+    /// A datagram from `source` without an ECN mark.
+    pub const fn from(source: SocketAddr) -> Self {
+        Self { source, ecn: Ecn::NotEct }
+    }
+}
+
+/// What to do with the bytes that [`Endpoint::poll_transmit`] wrote into the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to send them.
+    pub destination: SocketAddr,
+    /// The mark to put on them.
+    pub ecn: Ecn,
+    /// Bytes in the batch.
+    pub size: usize,
+    /// The length of each datagram in the batch (the last may be shorter); `None` for a single one.
+    pub segment_size: Option<usize>,
+}
+
+/// What became of a datagram. Counted and traced, never an error: the network owes us nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Disposition {
+    /// It was taken and moved the protocol.
+    Accepted,
+    /// It was not taken, for this reason.
+    Discarded(DropReason),
+}
+
+/// Why a datagram was discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// It came from an address this endpoint does not talk to.
+    UnknownPeer,
+    /// It is no intact packet of this format.
+    Damaged(DecodeError),
+    /// It is intact, but this side has no machine for it: data for a pure sender, or feedback for a
+    /// pure receiver.
+    NoReceiver,
+    /// A guard of the state machine refused it.
+    Guard {
+        /// The state the machine was in.
+        state: StateLabel,
+        /// Which guard, in words.
+        reason: &'static str,
+    },
+    /// The queue of deliveries is full because the application does not take them.
+    InboxFull,
+    /// There is no room for another peer.
+    PeersFull,
+    /// The endpoint is closed or has given up.
+    Closed,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPeer => f.write_str("from an unknown peer"),
+            Self::Damaged(error) => write!(f, "damaged: {error}"),
+            Self::NoReceiver => f.write_str("not meant for this side"),
+            Self::Guard { state, reason } => write!(f, "ignored in {state}: {reason}"),
+            Self::InboxFull => f.write_str("the application has not taken earlier deliveries"),
+            Self::PeersFull => f.write_str("no room for another peer"),
+            Self::Closed => f.write_str("the endpoint is closed"),
+        }
+    }
+}
+
+/// One side of a conversation, without clock, socket or chance. See the [module](self) for the loop
+/// that drives it and for the nine rules that it keeps.
+pub trait Endpoint {
+    /// What it tells the application.
+    type Event;
+
+    /// Takes a datagram that arrived.
+    fn handle_datagram(&mut self, now: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition;
+
+    /// Acts on every deadline that `now` has reached.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// Writes the next datagrams, all to one destination, into `batch`; `None` when there is
+    /// nothing to send.
+    fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit>;
+
+    /// When to call again if nothing arrives. A point in the past means now; `None` means that only
+    /// a datagram or the application can wake this endpoint.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// The next thing the application should know.
+    fn poll_event(&mut self) -> Option<Self::Event>;
+
+    /// Starts or stops recording what happens inside, for [`poll_trace`](Self::poll_trace).
+    fn set_tracing(&mut self, on: bool) {
+        let _ = on;
+    }
+
+    /// The next recorded step, when tracing is on. Drivers hand these to an
+    /// [`Observer`](crate::trace::Observer), together with the time and the node.
+    fn poll_trace(&mut self) -> Option<TraceEvent> {
+        None
+    }
+}
+
+impl<E: Endpoint + ?Sized> Endpoint for alloc::boxed::Box<E> {
+    type Event = E::Event;
+
+    fn handle_datagram(&mut self, now: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition {
+        (**self).handle_datagram(now, meta, datagram)
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        (**self).handle_timeout(now);
+    }
+    fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+        (**self).poll_transmit(now, batch)
+    }
+    fn poll_timeout(&self) -> Option<Instant> {
+        (**self).poll_timeout()
+    }
+    fn poll_event(&mut self) -> Option<Self::Event> {
+        (**self).poll_event()
+    }
+    fn set_tracing(&mut self, on: bool) {
+        (**self).set_tracing(on);
+    }
+    fn poll_trace(&mut self) -> Option<TraceEvent> {
+        (**self).poll_trace()
+    }
+}
