@@ -2,9 +2,10 @@
 //!
 //! [`compact`] is the binary format of the classic protocols, [`lab`] the two ASCII-bit messages of
 //! the classroom exercise that this project grew out of. Both speak [`Frame`]: a kind, a sequence
-//! number and a payload. [`checksum`] has the codes that guard them.
+//! number and a payload; [`Codec`] chooses between them. [`checksum`] has the codes that guard them.
 
 pub mod checksum;
+mod codec;
 pub mod compact;
 pub mod lab;
 mod varint;
@@ -13,6 +14,7 @@ use core::fmt;
 
 use crate::seq::Seq;
 pub use checksum::Checksum;
+pub use codec::{Codec, Scratch};
 
 /// What a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
