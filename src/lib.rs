@@ -8,6 +8,7 @@ extern crate std;
 
 pub mod batch;
 pub mod channel;
+pub mod classic;
 pub mod ecn;
 pub mod endpoint;
 pub mod rng;

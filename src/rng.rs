@@ -87,10 +87,6 @@ impl Rng {
     /// `bound / 2^64`, and exactly one word is drawn, which keeps streams aligned.
     pub fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.next_u64()) * u128::from(bound);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the high 64 bits of a 128-bit product"
-        )]
         let high = (product >> 64) as u64;
         high
     }

@@ -414,7 +414,7 @@ impl Tracer {
     }
 
     /// The oldest event not yet fetched.
-    pub fn next(&mut self) -> Option<TraceEvent> {
+    pub fn take(&mut self) -> Option<TraceEvent> {
         self.events.pop_front()
     }
 }
@@ -444,7 +444,7 @@ mod tests {
         for total in 0..=Tracer::EVENTS_MAX as u64 {
             tracer.emit(|| TraceEvent::Acknowledged { total });
         }
-        assert_eq!(tracer.next(), Some(TraceEvent::Acknowledged { total: 1 }));
+        assert_eq!(tracer.take(), Some(TraceEvent::Acknowledged { total: 1 }));
     }
 
     #[test]

@@ -1,0 +1,83 @@
+//! The countdown timers of one endpoint.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::{time::Instant, trace::Tag};
+
+/// Deadlines by tag, with the earliest at hand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timers {
+    deadlines: BTreeMap<Tag, Instant>,
+    order: BTreeSet<(Instant, Tag)>,
+}
+
+impl Timers {
+    /// Sets a timer, or sets it anew.
+    pub(super) fn start(&mut self, tag: Tag, deadline: Instant) {
+        if let Some(old) = self.deadlines.insert(tag, deadline) {
+            self.order.remove(&(old, tag));
+        }
+        self.order.insert((deadline, tag));
+    }
+
+    /// Stops a timer; false when it was not running.
+    pub(super) fn stop(&mut self, tag: Tag) -> bool {
+        let running = self.deadlines.remove(&tag);
+        running.is_some_and(|deadline| self.order.remove(&(deadline, tag)))
+    }
+
+    /// Moves the deadline of a timer that is running; does nothing otherwise.
+    pub(super) fn postpone(&mut self, tag: Tag, deadline: Instant) -> bool {
+        let running = self.deadlines.contains_key(&tag);
+        if running {
+            self.start(tag, deadline);
+        }
+        running
+    }
+
+    /// The earliest deadline.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.order.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Takes out a timer that has expired by `now`: the earliest, and of equals the lowest tag.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Tag> {
+        let &(deadline, tag) = self.order.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.stop(tag);
+        Some(tag)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.deadlines.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.deadlines.clear();
+        self.order.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expire_in_order_of_deadline_then_tag() {
+        let at = Instant::from_nanos;
+        let mut timers = Timers::default();
+        timers.start(Tag::Packet(2), at(5));
+        timers.start(Tag::Packet(1), at(5));
+        timers.start(Tag::Oldest, at(9));
+        timers.start(Tag::Oldest, at(3));
+        assert!(timers.postpone(Tag::Packet(2), at(6)) && !timers.postpone(Tag::Packet(7), at(6)));
+        assert_eq!(timers.next(), Some(at(3)));
+        assert_eq!(timers.pop_expired(at(2)), None);
+        assert_eq!(timers.pop_expired(at(9)), Some(Tag::Oldest));
+        assert_eq!(timers.pop_expired(at(9)), Some(Tag::Packet(1)));
+        assert!(timers.stop(Tag::Packet(2)) && !timers.stop(Tag::Packet(2)));
+        assert!(timers.is_empty() && timers.next().is_none());
+    }
+}
