@@ -1,6 +1,7 @@
 //! Reliable data transfer over UDP: unreliable datagrams in, every byte delivered exactly once and
 //! in order out.
 #![no_std]
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]

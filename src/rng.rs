@@ -87,8 +87,7 @@ impl Rng {
     /// `bound / 2^64`, and exactly one word is drawn, which keeps streams aligned.
     pub fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.next_u64()) * u128::from(bound);
-        let high = (product >> 64) as u64;
-        high
+        (product >> 64) as u64
     }
 
     /// A number in `low..=high`, evenly; `low` when the range is empty.

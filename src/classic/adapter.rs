@@ -284,9 +284,12 @@ impl<P: Protocol> Classic<P> {
         self.now = self.now.max(now);
     }
 
-    /// Hands waiting messages to the sender while it takes them.
+    /// Hands waiting messages to the sender while it takes them and the outbox has room.
     fn pump(&mut self) {
-        while self.sender.as_ref().is_some_and(SenderMachine::ready) && !self.closed {
+        while self.sender.as_ref().is_some_and(SenderMachine::ready)
+            && self.outbox.len() < self.config.outbox_packets_max
+            && !self.closed
+        {
             let Some(message) = self.queue.pop_front() else { return };
             self.flights.expect();
             let _ = self.step_sender(Input::Send(message));
@@ -551,6 +554,7 @@ impl<P: Protocol> Endpoint for Classic<P> {
 
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         self.advance(now);
+        self.pump();
         let codec = self.config.codec;
         while let Some(next) = self.outbox.front() {
             let payload = match next {

@@ -3,6 +3,8 @@
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
 //! status: 0 done, 1 failed, 2 bad usage.
 
+mod machine;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -29,12 +31,16 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Machine(machine::Options),
+}
 
 /// Parses the command line and runs what it asks for.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
-    let outcome: Outcome = match cli.command {};
+    let outcome: Outcome = match cli.command {
+        Command::Machine(options) => machine::run(&options),
+    };
     outcome.unwrap_or_else(|failure| {
         eprintln!("rdtp: {}", failure.0);
         ExitCode::FAILURE
