@@ -11,6 +11,9 @@ pub mod channel;
 pub mod classic;
 pub mod ecn;
 pub mod endpoint;
+pub mod hub;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod rng;
 pub mod seq;
 pub mod time;
