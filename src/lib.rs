@@ -6,6 +6,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod app;
 pub mod batch;
 pub mod channel;
 pub mod classic;
