@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod hub;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod quantity;
 pub mod rng;
 pub mod seq;
 pub mod time;
