@@ -7,11 +7,16 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod app;
 pub mod batch;
 pub mod channel;
 pub mod classic;
 pub mod ecn;
 pub mod endpoint;
+pub mod hub;
+#[cfg(feature = "net")]
+pub mod net;
+pub mod quantity;
 pub mod rng;
 pub mod seq;
 pub mod time;

@@ -1,0 +1,5 @@
+//! Applications as sessions: messages in, messages out, no socket and no disk.
+//!
+//! A session runs over any protocol that delivers whole messages in order, exactly once.
+
+pub mod file;

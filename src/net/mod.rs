@@ -1,0 +1,19 @@
+//! Real sockets: the blocking driver, one thread, no ticks.
+//!
+//! A [`Driver`] owns a [`Socket`], an [`Endpoint`](crate::endpoint::Endpoint), a [`Clock`] and, if
+//! asked, a bad network in each direction. Its [`turn`](Driver::turn) waits until a datagram
+//! arrives or a deadline comes, and then does a bounded amount of work. Several drivers in one
+//! thread wait together with [`wait`].
+//!
+//! Nothing that arrives, or fails to arrive, ends a driver: ICMP errors, resets and refused sends
+//! are counted in [`SocketStats`] and are otherwise what UDP calls loss.
+
+mod clock;
+mod driver;
+mod socket;
+mod wait;
+
+pub use clock::Clock;
+pub use driver::{Driver, DriverStats, Turn};
+pub use socket::{Sent, Socket, SocketConfig, SocketStats};
+pub use wait::{Interest, wait};

@@ -1,0 +1,351 @@
+//! A UDP socket that the network cannot break.
+
+use core::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::{io, net::UdpSocket};
+
+use rustix::fd::{AsFd, BorrowedFd};
+use socket2::{Domain, Protocol, SockRef, Type};
+
+/// What to ask of the system when a socket is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketConfig {
+    /// Bytes of the kernel's receive buffer; `None` leaves the system's default. The system may
+    /// grant less (Linux: `net.core.rmem_max`).
+    pub recv_buffer_bytes: Option<usize>,
+    /// Bytes of the kernel's send buffer; `None` leaves the system's default.
+    pub send_buffer_bytes: Option<usize>,
+    /// Whether an IPv6 socket also takes IPv4 (RFC 3493, section 3.7). IPv4 peers then show up
+    /// with their IPv4 addresses all the same.
+    pub dual_stack: bool,
+}
+
+/// What a socket met so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketStats {
+    /// Datagrams handed to the system.
+    pub sent: u64,
+    /// Datagrams taken from the system.
+    pub received: u64,
+    /// Times the send buffer was full; the datagram was kept.
+    pub would_block: u64,
+    /// Datagrams the system refused to send, other than for a full buffer: lost.
+    pub send_errors: u64,
+    /// Datagrams longer than the path or the system allows (EMSGSIZE): lost, and also counted in
+    /// `send_errors`.
+    pub too_long: u64,
+    /// Errors reported on receiving, such as an ICMP port unreachable: no datagram, no harm.
+    pub recv_errors: u64,
+}
+
+/// What became of a datagram that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    /// The system took it.
+    Done,
+    /// The send buffer is full: keep it and try again when the socket is writable.
+    WouldBlock,
+    /// The system refused it for this reason; to a protocol that is loss.
+    Lost(io::ErrorKind),
+}
+
+/// A non-blocking UDP socket.
+///
+/// Errors that the network causes (ICMP port unreachable reported as a refused or reset connection,
+/// no route, a datagram too long) are counted and survived. An `Err` means that the socket itself
+/// is of no more use.
+///
+/// ```
+/// use rdtp::net::{Sent, Socket, SocketConfig};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut a = Socket::bind("127.0.0.1:0".parse().unwrap(), &SocketConfig::default())?;
+/// let to_itself = a.local_addr();
+/// assert_eq!(a.send_to(b"hello", to_itself), Sent::Done);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Socket {
+    udp: UdpSocket,
+    local: SocketAddr,
+    peer: Option<SocketAddr>,
+    stats: SocketStats,
+}
+
+impl Socket {
+    /// How many errors in a row one call of [`recv_from`](Self::recv_from) swallows before it
+    /// reports that nothing is there.
+    pub const RECV_ERRORS_MAX: u32 = 16;
+    /// The longest UDP payload over IPv4: 65,535 minus 20 and 8 bytes of headers.
+    pub const DATAGRAM_BYTES_MAX: usize = 65_507;
+
+    /// A socket bound to `address`; port 0 lets the system choose. Fails when the address is not
+    /// this machine's or is taken.
+    pub fn bind(address: SocketAddr, config: &SocketConfig) -> io::Result<Self> {
+        let raw =
+            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            raw.set_only_v6(!config.dual_stack)?;
+        }
+        raw.bind(&address.into())?;
+        raw.set_nonblocking(true)?;
+        let socket = UdpSocket::from(raw);
+        set_buffers(&socket, config)?;
+        let local = socket.local_addr()?;
+        Ok(Self { udp: socket, local, peer: None, stats: SocketStats::default() })
+    }
+
+    /// A socket on a port of the system's choice that can talk to `peer`, over IPv4 or IPv6 as
+    /// `peer` demands.
+    pub fn bind_for(peer: SocketAddr, config: &SocketConfig) -> io::Result<Self> {
+        let any = if peer.is_ipv4() { [0; 4].into() } else { IpAddr::from([0_u16; 8]) };
+        Self::bind(SocketAddr::new(any, 0), config)
+    }
+
+    /// Binds the socket to one peer: the system then drops what others send, and reports the
+    /// peer's ICMP errors, which are counted.
+    pub fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
+        self.udp.connect(self.on_the_wire(peer))?;
+        self.peer = Some(peer);
+        self.local = self.udp.local_addr()?;
+        Ok(())
+    }
+
+    /// The address it is bound to, with the port the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What it met so far.
+    pub fn stats(&self) -> SocketStats {
+        self.stats
+    }
+
+    /// The sizes of the kernel's receive and send buffers, in bytes, as granted.
+    pub fn buffer_bytes(&self) -> io::Result<(usize, usize)> {
+        let socket = SockRef::from(&self.udp);
+        Ok((socket.recv_buffer_size()?, socket.send_buffer_size()?))
+    }
+
+    /// Sends one datagram. On a connected socket `destination` must be the peer.
+    pub fn send_to(&mut self, datagram: &[u8], destination: SocketAddr) -> Sent {
+        loop {
+            let result = match self.peer {
+                Some(_) => self.udp.send(datagram),
+                None => self.udp.send_to(datagram, self.on_the_wire(destination)),
+            };
+            let Err(error) = result else {
+                self.stats.sent += 1;
+                return Sent::Done;
+            };
+            match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock => {
+                    self.stats.would_block += 1;
+                    return Sent::WouldBlock;
+                }
+                kind => {
+                    self.stats.send_errors += 1;
+                    self.stats.too_long += u64::from(is_too_long(&error));
+                    return Sent::Lost(kind);
+                }
+            }
+        }
+    }
+
+    /// Takes one datagram, if one is there, and says how long it is and who sent it. What does not
+    /// fit into `buffer` is cut off.
+    pub fn recv_from(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        for _ in 0..Self::RECV_ERRORS_MAX {
+            match self.udp.recv_from(buffer) {
+                Ok((len, source)) => {
+                    self.stats.received += 1;
+                    return Ok(Some((len, canonical(source))));
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock => return Ok(None),
+                    _ if is_from_the_network(&error) => self.stats.recv_errors += 1,
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    /// The address in this socket's family: a dual-stack socket writes IPv4 as `::ffff:a.b.c.d`.
+    fn on_the_wire(&self, address: SocketAddr) -> SocketAddr {
+        match address {
+            SocketAddr::V4(v4) if self.local.is_ipv6() => {
+                SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
+            }
+            _ => address,
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.udp.as_fd()
+    }
+}
+
+/// An IPv4 address that a dual-stack socket wrapped, unwrapped.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::new(v4.into(), v6.port()),
+            None => address,
+        },
+        SocketAddr::V4(_) => address,
+    }
+}
+
+fn set_buffers(socket: &UdpSocket, config: &SocketConfig) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    if let Some(bytes) = config.recv_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = config.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    Ok(())
+}
+
+/// EMSGSIZE, for which `io::ErrorKind` has no name of its own.
+fn is_too_long(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error())
+}
+
+/// Whether a receive error tells of the path or a peer, not of this socket. A reset means that an
+/// earlier datagram met a closed port: it says nothing about the datagrams still to come.
+fn is_from_the_network(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(
+        error.kind(),
+        K::ConnectionReset
+            | K::ConnectionRefused
+            | K::ConnectionAborted
+            | K::HostUnreachable
+            | K::NetworkUnreachable
+            | K::NetworkDown
+            | K::TimedOut
+            | K::OutOfMemory
+            | K::PermissionDenied
+    ) || is_too_long(error)
+        || [rustix::io::Errno::NOBUFS, rustix::io::Errno::PROTO]
+            .iter()
+            .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Clock, Interest, wait};
+    use alloc::vec;
+    use core::time::Duration;
+
+    fn local(ip: &str) -> Option<Socket> {
+        let address = SocketAddr::new(ip.parse().unwrap(), 0);
+        match Socket::bind(address, &SocketConfig::default()) {
+            Ok(socket) => Some(socket),
+            // A machine without IPv6 cannot show anything about it.
+            Err(_) if address.is_ipv6() => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The datagram that arrives within five seconds.
+    fn receive(socket: &mut Socket, clock: &Clock) -> Option<(vec::Vec<u8>, SocketAddr)> {
+        let limit = clock.now() + Duration::from_secs(5);
+        let mut buffer = [0; 2048];
+        loop {
+            if let Some((len, source)) = socket.recv_from(&mut buffer).unwrap() {
+                return Some((buffer[..len].to_vec(), source));
+            }
+            if clock.now() >= limit {
+                return None;
+            }
+            wait(&[Interest::read(&*socket)], Some(limit), clock).unwrap();
+        }
+    }
+
+    fn survives_a_closed_port(ip: &str) {
+        let clock = Clock::start();
+        let (Some(mut alive), Some(gone)) = (local(ip), local(ip)) else { return };
+        let address = gone.local_addr();
+        alive.connect(address).unwrap();
+        drop(gone);
+        // On loopback the ICMP answer is there when the call returns.
+        assert_eq!(alive.send_to(b"anyone?", address), Sent::Done);
+        let mut buffer = [0; 16];
+        assert_eq!(alive.recv_from(&mut buffer).unwrap(), None);
+        if cfg!(target_os = "linux") {
+            assert_eq!(alive.stats().recv_errors, 1, "the ICMP error was to be seen");
+        }
+        // The refusal may also be reported by a send, which then has not sent.
+        let _ = alive.send_to(b"hello?", address);
+        assert!(matches!(alive.send_to(b"hello?", address), Sent::Done | Sent::Lost(_)));
+        // The port comes to life again, and so does the conversation.
+        let mut back = Socket::bind(address, &SocketConfig::default()).unwrap();
+        while alive.send_to(b"welcome", address) != Sent::Done {}
+        let source = alive.local_addr();
+        assert_eq!(receive(&mut back, &clock), Some((b"welcome".to_vec(), source)));
+        assert_eq!(back.send_to(b"thanks", source), Sent::Done);
+        assert_eq!(receive(&mut alive, &clock), Some((b"thanks".to_vec(), address)));
+    }
+
+    #[test]
+    fn icmp_port_unreachable_is_survived_over_ipv4() {
+        survives_a_closed_port("127.0.0.1");
+    }
+
+    #[test]
+    fn icmp_port_unreachable_is_survived_over_ipv6() {
+        survives_a_closed_port("::1");
+    }
+
+    #[test]
+    fn a_datagram_too_long_is_loss() {
+        let mut socket = local("127.0.0.1").unwrap();
+        let to = socket.local_addr();
+        let sent = socket.send_to(&vec![0; Socket::DATAGRAM_BYTES_MAX + 1], to);
+        assert!(matches!(sent, Sent::Lost(_)), "{sent:?}");
+        assert_eq!((socket.stats().too_long, socket.stats().send_errors), (1, 1));
+        assert_eq!(socket.send_to(b"short", to), Sent::Done);
+    }
+
+    #[test]
+    fn port_zero_as_a_destination_is_loss() {
+        let mut socket = local("127.0.0.1").unwrap();
+        let sent = socket.send_to(b"x", "127.0.0.1:0".parse().unwrap());
+        assert!(matches!(sent, Sent::Lost(_)), "{sent:?}");
+    }
+
+    #[test]
+    fn a_dual_stack_socket_shows_ipv4_peers_as_ipv4() {
+        let clock = Clock::start();
+        let config = SocketConfig { dual_stack: true, ..SocketConfig::default() };
+        let Ok(mut both) = Socket::bind("[::]:0".parse().unwrap(), &config) else { return };
+        let mut four = local("127.0.0.1").unwrap();
+        let to = SocketAddr::new([127, 0, 0, 1].into(), both.local_addr().port());
+        assert_eq!(four.send_to(b"ping", to), Sent::Done);
+        let (bytes, source) = receive(&mut both, &clock).unwrap();
+        assert_eq!((&bytes[..], source), (&b"ping"[..], four.local_addr()));
+        assert_eq!(both.send_to(b"pong", source), Sent::Done);
+        assert_eq!(receive(&mut four, &clock), Some((b"pong".to_vec(), to)));
+    }
+
+    #[test]
+    fn buffers_are_as_asked_or_as_the_system_allows() {
+        let config = SocketConfig {
+            recv_buffer_bytes: Some(64 * 1024),
+            send_buffer_bytes: Some(64 * 1024),
+            dual_stack: false,
+        };
+        let socket = Socket::bind("127.0.0.1:0".parse().unwrap(), &config).unwrap();
+        let (recv, send) = socket.buffer_bytes().unwrap();
+        assert!(recv >= 64 * 1024 && send >= 64 * 1024, "{recv} {send}");
+    }
+}
