@@ -108,6 +108,10 @@ fn what_is_no_import_is_left_alone() {
     ] {
         assert_eq!(run(imports::check, "src/wire.rs", text), [0; 0], "wrongly found in {text}");
     }
+    for path in ["src/wire/tests.rs", "src/wire/lab_tests.rs", "src/wire/tests/lab.rs"] {
+        assert_eq!(run(imports::check, path, "use crate::sim::World;"), [0; 0], "{path}");
+    }
+    assert_eq!(run(imports::check, "src/wire/contests.rs", "use crate::sim::World;"), [1]);
     let after = "#[cfg(test)]\nmod tests {}\nuse crate::sim::World;";
     assert_eq!(run(imports::check, "src/wire.rs", after), [3], "code after tests is code");
     let either = "#[cfg(any(feature = \"std\", test))]\nuse crate::sim::World;";

@@ -25,9 +25,9 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &'a File) -> Self {
         let code = mask(&file.text);
-        // `mod tests;` moves the tests of a file into `tests.rs` beside or below it.
-        let whole = file.path.starts_with("src/")
-            && (file.path.ends_with("/tests.rs") || file.path.contains("/tests/"));
+        // `#[cfg(test)] mod tests;` moves the tests of a file into one of their own.
+        let own_file = ["/tests.rs", "_tests.rs"].iter().any(|end| file.path.ends_with(end));
+        let whole = file.path.starts_with("src/") && (own_file || file.path.contains("/tests/"));
         let tests = if whole { Vec::from([everything(&code)]) } else { test_regions(&code) };
         Self { path: &file.path, text: &file.text, code, tests }
     }
