@@ -30,14 +30,16 @@ pub mod sr;
 
 mod adapter;
 mod config;
+mod conversation;
 mod flights;
 mod machine;
 mod spec;
 mod timeout;
 mod timers;
 
-pub use adapter::{Classic, Conversation, Event, Payload, SendError, Stats};
+pub use adapter::Classic;
 pub use config::{Config, ConfigError, Role};
+pub use conversation::{Conversation, Event, Payload, SendError, Stats};
 pub use machine::{
     Datum, Does, Effect, Effects, Fields, Fired, Input, Machine, Packet, Protocol, Rule,
     SenderMachine, State, Transition,

@@ -10,8 +10,9 @@ use alloc::{
 use core::{fmt, net::SocketAddr, str::FromStr};
 
 use super::{
-    adapter::{Classic, Conversation},
+    adapter::Classic,
     config::{Config, ConfigError},
+    conversation::Conversation,
     gbn::{GoBackN, WindowError},
     machine::{Fields, Protocol},
     rdt10::Rdt10,

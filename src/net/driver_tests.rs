@@ -115,7 +115,7 @@ impl Endpoint for Ping {
         self.tracer.set(on);
     }
     fn poll_trace(&mut self) -> Option<TraceEvent> {
-        self.tracer.next()
+        self.tracer.take()
     }
 }
 

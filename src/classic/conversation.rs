@@ -1,0 +1,182 @@
+//! What an application says to a classic endpoint and hears from it.
+
+use alloc::{boxed::Box, sync::Arc};
+use core::{fmt, ops::Deref};
+
+use super::{adapter::Classic, machine::Protocol, timeout::RttEstimator};
+use crate::{endpoint::Endpoint, time::Instant};
+
+/// A message: bytes that can be kept by window, queue and application without copying.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Payload(Arc<[u8]>);
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// What a [`Classic`] endpoint tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A message arrived (`deliver_data`).
+    Delivered(Payload),
+    /// The peer has taken this many messages in all, as far as the protocol can know.
+    Acknowledged {
+        /// Messages.
+        total: u64,
+    },
+    /// The oldest message was sent as often as the configuration allows. The endpoint is closed.
+    GaveUp {
+        /// How often.
+        attempts: u32,
+    },
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// It does not fit a packet of this format.
+    Size {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest message in bytes; with the lab format, the only length.
+        max: usize,
+    },
+    /// As many messages wait as the configuration allows: try again after an
+    /// [`Event::Acknowledged`].
+    QueueFull,
+    /// This endpoint only receives.
+    ReceiverOnly,
+    /// It has given up on the peer.
+    Closed,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size { len, max } => {
+                write!(f, "a message of {len} bytes does not fit a packet: split it at {max}")
+            }
+            Self::QueueFull => f.write_str("the send queue is full: wait for acknowledgements"),
+            Self::ReceiverOnly => f.write_str("this endpoint only receives"),
+            Self::Closed => f.write_str("the endpoint has given up on its peer"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// What an endpoint did, counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Messages that `send` took.
+    pub messages_sent: u64,
+    /// Messages believed delivered at the peer.
+    pub messages_acknowledged: u64,
+    /// Messages delivered here.
+    pub messages_delivered: u64,
+    /// Data packets sent for the first time.
+    pub data_sent: u64,
+    /// Data packets sent again.
+    pub data_resent: u64,
+    /// ACKs and NAKs sent.
+    pub feedback_sent: u64,
+    /// Feedback dropped because the outbox was full.
+    pub feedback_dropped: u64,
+    /// Intact packets that arrived.
+    pub packets_received: u64,
+    /// Damaged packets that arrived.
+    pub packets_damaged: u64,
+    /// Intact packets that a machine or a limit refused.
+    pub packets_discarded: u64,
+    /// Timers that ran out.
+    pub timeouts: u64,
+}
+
+/// A [`Classic`] endpoint of any protocol: what programs hold when the user chooses.
+pub trait Conversation: Endpoint<Event = Event> {
+    /// See [`Classic::send`].
+    fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError>;
+    /// See [`Classic::queue_room`].
+    fn queue_room(&self) -> usize;
+    /// See [`Classic::is_idle`].
+    fn is_idle(&self) -> bool;
+    /// See [`Classic::is_stalled`].
+    fn is_stalled(&self) -> bool;
+    /// See [`Classic::is_closed`].
+    fn is_closed(&self) -> bool;
+    /// See [`Classic::unacked`].
+    fn unacked(&self) -> u64;
+    /// See [`Classic::stats`].
+    fn stats(&self) -> &Stats;
+    /// See [`Classic::rtt`].
+    fn rtt(&self) -> &RttEstimator;
+}
+
+impl<P: Protocol> Conversation for Classic<P> {
+    fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError> {
+        Self::send(self, now, message)
+    }
+    fn queue_room(&self) -> usize {
+        Self::queue_room(self)
+    }
+    fn is_idle(&self) -> bool {
+        Self::is_idle(self)
+    }
+    fn is_stalled(&self) -> bool {
+        Self::is_stalled(self)
+    }
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+    fn unacked(&self) -> u64 {
+        Self::unacked(self)
+    }
+    fn stats(&self) -> &Stats {
+        Self::stats(self)
+    }
+    fn rtt(&self) -> &RttEstimator {
+        Self::rtt(self)
+    }
+}
+
+impl<C: Conversation + ?Sized> Conversation for Box<C> {
+    fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError> {
+        (**self).send(now, message)
+    }
+    fn queue_room(&self) -> usize {
+        (**self).queue_room()
+    }
+    fn is_idle(&self) -> bool {
+        (**self).is_idle()
+    }
+    fn is_stalled(&self) -> bool {
+        (**self).is_stalled()
+    }
+    fn is_closed(&self) -> bool {
+        (**self).is_closed()
+    }
+    fn unacked(&self) -> u64 {
+        (**self).unacked()
+    }
+    fn stats(&self) -> &Stats {
+        (**self).stats()
+    }
+    fn rtt(&self) -> &RttEstimator {
+        (**self).rtt()
+    }
+}
