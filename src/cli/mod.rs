@@ -4,6 +4,10 @@
 //! status: 0 done, 1 failed, 2 bad usage.
 
 mod machine;
+mod recv;
+mod send;
+mod store;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -33,6 +37,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Machine(machine::Options),
+    Send(send::Options),
+    Recv(recv::Options),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -40,6 +46,8 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Outcome = match cli.command {
         Command::Machine(options) => machine::run(&options),
+        Command::Send(options) => send::run(&options),
+        Command::Recv(options) => recv::run(&options),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("rdtp: {}", failure.0);

@@ -147,6 +147,17 @@ impl<E: Endpoint> Driver<E> {
         if self.unsent.is_some() { None } else { self.endpoint.poll_timeout() }
     }
 
+    /// Whether the send buffer is full: what was given last still waits for room.
+    pub fn is_blocked(&self) -> bool {
+        self.unsent.is_some()
+    }
+
+    /// Whether there is something to do at `now` without anything arriving. A program that ends
+    /// may want to wait until there is not.
+    pub fn has_work(&self, now: Instant) -> bool {
+        self.is_blocked() || self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
     /// What to wait for on its socket.
     pub fn interest(&self) -> Interest<'_> {
         Interest::read(&self.socket).and_write(self.unsent.is_some())

@@ -1,0 +1,326 @@
+//! `rdtp recv`: files from any number of senders into one directory.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+use indicatif::{MultiProgress, ProgressBar};
+use rdtp::{
+    app::file::{Action, FileReceiver, Refusal},
+    classic::{Config, Conversation, Event, Spec},
+    endpoint::Endpoint,
+    hub::{Hub, HubConfig, HubEvent},
+    net::{Clock, Driver, Socket, SocketConfig},
+    quantity::ByteSize,
+    time::Instant,
+    trace::Observer,
+};
+use serde::Serialize;
+
+use super::{
+    Failure, Outcome,
+    store::Partial,
+    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve, seconds},
+};
+
+/// Receive files from `rdtp send` into a directory
+///
+/// Files are written under a temporary name and get their own once the digest of the whole file
+/// matches. What exists is never overwritten: a second report.pdf becomes report (1).pdf. Names
+/// that could lead out of the directory, hide or deceive are refused.
+///
+/// The exit status with --once is 0 when the file was stored whole, and 1 otherwise.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Where to listen, as HOST:PORT; port 0 lets the system choose, and the choice is printed
+    address: String,
+    /// Directory for the files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    into: PathBuf,
+    /// Stop after one file
+    #[arg(long)]
+    once: bool,
+    /// Largest file to accept
+    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    max_size: ByteSize,
+    /// Most senders at the same time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_senders: usize,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
+}
+
+/// How long the verdict is repeated when nobody acknowledges it. The file is safe by then: only
+/// the sender's exit status is at stake.
+const LINGER_MAX: Duration = Duration::from_secs(3);
+
+type Peer = Box<dyn Conversation + Send>;
+type Peers = Hub<Peer, Box<dyn FnMut(Instant, SocketAddr) -> Option<Peer>>>;
+
+/// One JSON line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Report<'a> {
+    Listening {
+        address: String,
+        protocol: String,
+    },
+    Received {
+        ok: bool,
+        error: Option<String>,
+        from: String,
+        name: &'a str,
+        path: Option<String>,
+        bytes: u64,
+        blake3: String,
+        seconds: f64,
+    },
+}
+
+/// A transfer that goes on, or whose verdict is being sent.
+struct Incoming {
+    receiver: FileReceiver<Blake3>,
+    partial: Option<Partial>,
+    name: String,
+    path: Option<PathBuf>,
+    bar: ProgressBar,
+    started_at: Instant,
+    /// When the verdict was reached.
+    ended_at: Option<Instant>,
+    /// The verdict has been acknowledged, or there is no hope that it will be.
+    over: bool,
+    failure: Option<String>,
+}
+
+pub(crate) fn run(args: &Options) -> Outcome {
+    let address = resolve(&args.address)?;
+    if !args.into.is_dir() {
+        return Err(Failure(format!("{}: not a directory", args.into.display())));
+    }
+    let spec = args.protocol.spec()?;
+    let config = args.protocol.config();
+    // What does not go together is to be known now, not when somebody sends.
+    spec.endpoint(config, address)?;
+    let socket = SocketConfig { dual_stack: true, ..SocketConfig::default() };
+    let socket = Socket::bind(address, &socket)
+        .map_err(|error| Failure(format!("cannot listen on {address}: {error}")))?;
+    let hub = hub(args, spec, config);
+    let driver = Driver::new(hub, socket, Clock::start());
+    let server = Server { args, driver, transfers: BTreeMap::new(), bars: MultiProgress::new() };
+    server.announce(spec)?;
+    server.serve()
+}
+
+fn hub(args: &Options, spec: Spec, config: Config) -> Peers {
+    let limits = HubConfig { peers_max: args.max_senders, idle_after: args.protocol.give_up() };
+    Hub::new(limits, Box::new(move |_, peer| spec.endpoint(config, peer).ok()))
+}
+
+struct Server<'a> {
+    args: &'a Options,
+    driver: Driver<Peers>,
+    transfers: BTreeMap<SocketAddr, Incoming>,
+    bars: MultiProgress,
+}
+
+impl Server<'_> {
+    fn announce(&self, spec: Spec) -> Result<(), Failure> {
+        let address = self.driver.local_addr().to_string();
+        if self.args.protocol.json {
+            print_json(&Report::Listening { address, protocol: spec.to_string() })?;
+        } else {
+            println!("listening on {address} for {spec}, into {}", self.args.into.display());
+        }
+        // Whoever started this program waits for the line.
+        Ok(io::stdout().flush()?)
+    }
+
+    fn serve(mut self) -> Outcome {
+        let mut observer = self.args.protocol.observer();
+        loop {
+            self.driver.turn(&mut *observer, self.wake_at())?;
+            while let Some(event) = self.driver.endpoint_mut().poll_event() {
+                match event {
+                    HubEvent::Joined(peer) => self.joined(peer),
+                    HubEvent::Peer(peer, Event::Delivered(message)) => {
+                        self.delivered(peer, &message)?;
+                    }
+                    HubEvent::Peer(peer, Event::Acknowledged { .. }) => self.acknowledged(peer),
+                    HubEvent::Peer(peer, Event::GaveUp { .. }) | HubEvent::Left(peer) => {
+                        self.left(peer)?;
+                    }
+                }
+            }
+            if let Some(code) = self.finished(self.driver.now()) {
+                self.flush(&mut *observer)?;
+                return Ok(code);
+            }
+        }
+    }
+
+    /// Lets the last acknowledgements go out.
+    fn flush(&mut self, observer: &mut dyn Observer) -> io::Result<()> {
+        let limit = self.driver.now() + FLUSH_MAX;
+        loop {
+            let now = self.driver.now();
+            if now >= limit || !self.driver.has_work(now) {
+                return Ok(());
+            }
+            self.driver.turn(observer, Some(limit))?;
+            while self.driver.endpoint_mut().poll_event().is_some() {}
+        }
+    }
+
+    /// When to look whether a verdict has been repeated for long enough.
+    fn wake_at(&self) -> Option<Instant> {
+        let waiting = self.transfers.values().filter(|transfer| self.args.once && !transfer.over);
+        waiting.filter_map(|transfer| transfer.ended_at).map(|at| at + LINGER_MAX).min()
+    }
+
+    /// With `--once`, the exit status when there was a file and its sender has, as far as can be
+    /// known, been told.
+    fn finished(&self, now: Instant) -> Option<ExitCode> {
+        let ended = |transfer: &&Incoming| {
+            transfer.ended_at.is_some_and(|at| transfer.over || at + LINGER_MAX <= now)
+        };
+        let transfer = self.transfers.values().find(ended)?;
+        let whole = transfer.receiver.verdict() == Some(Ok(()));
+        self.args.once.then_some(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn joined(&mut self, peer: SocketAddr) {
+        let transfer = Incoming {
+            receiver: FileReceiver::new(Blake3::default(), self.args.max_size.0),
+            partial: None,
+            name: String::new(),
+            path: None,
+            bar: ProgressBar::hidden(),
+            started_at: self.driver.now(),
+            ended_at: None,
+            over: false,
+            failure: None,
+        };
+        self.transfers.insert(peer, transfer);
+    }
+
+    fn delivered(&mut self, peer: SocketAddr, message: &[u8]) -> Result<(), Failure> {
+        let Some(transfer) = self.transfers.get_mut(&peer) else { return Ok(()) };
+        transfer.take(message, self.args, &self.bars);
+        let Some(verdict) = transfer.receiver.poll_message() else { return Ok(()) };
+        let now = self.driver.now();
+        transfer.ended_at = Some(now);
+        if let Some(endpoint) = self.driver.endpoint_mut().get_mut(peer) {
+            endpoint.send(now, &verdict)?;
+        }
+        transfer.report(peer, now, self.args.protocol.json)
+    }
+
+    fn acknowledged(&mut self, peer: SocketAddr) {
+        if let Some(transfer) = self.transfers.get_mut(&peer) {
+            // The verdict is the only message that goes this way.
+            transfer.over = transfer.ended_at.is_some();
+        }
+    }
+
+    /// The sender fell silent: the end of a transfer, good or bad. Its endpoint goes with it.
+    fn left(&mut self, peer: SocketAddr) -> Result<(), Failure> {
+        self.driver.endpoint_mut().remove(peer);
+        let Some(mut transfer) = self.transfers.remove(&peer) else { return Ok(()) };
+        // Noise opens a session too; only one that had begun can fail.
+        if transfer.ended_at.is_some() || transfer.name.is_empty() {
+            return Ok(());
+        }
+        transfer.partial = None;
+        transfer.receiver.storage_failed();
+        let silence = self.args.protocol.give_up();
+        transfer.failure = Some(format!("the sender was not heard for {silence:?}"));
+        let now = self.driver.now();
+        transfer.ended_at = Some(now);
+        transfer.over = true;
+        transfer.report(peer, now, self.args.protocol.json)?;
+        if self.args.once {
+            self.transfers.insert(peer, transfer);
+        }
+        Ok(())
+    }
+}
+
+impl Incoming {
+    /// Does with a message what the session says.
+    fn take(&mut self, message: &[u8], args: &Options, bars: &MultiProgress) {
+        let result = match self.receiver.handle_message(message) {
+            Action::Create { name, size } => {
+                self.name = name.to_owned();
+                self.bar = bars.add(progress_bar(size, name));
+                Partial::create(&args.into, name).map(|partial| self.partial = Some(partial))
+            }
+            Action::Write(bytes) => {
+                self.bar.inc(bytes.len() as u64);
+                self.partial.as_mut().map_or(Ok(()), |partial| partial.write(bytes))
+            }
+            Action::Finish => self.store(),
+            Action::Discard(refusal) => {
+                self.discard(refusal);
+                Ok(())
+            }
+            Action::Nothing => Ok(()),
+        };
+        if let Err(error) = result {
+            self.partial = None;
+            self.receiver.storage_failed();
+            self.failure = Some(format!("cannot store it in {}: {error}", args.into.display()));
+        }
+    }
+
+    fn store(&mut self) -> io::Result<()> {
+        if let Some(partial) = self.partial.take() {
+            self.path = Some(partial.store()?);
+        }
+        self.receiver.stored();
+        Ok(())
+    }
+
+    fn discard(&mut self, refusal: Refusal) {
+        self.partial = None;
+        self.failure = Some(refusal.to_string());
+    }
+
+    /// Says how it ended.
+    fn report(&self, peer: SocketAddr, now: Instant, json: bool) -> Result<(), Failure> {
+        self.bar.finish_and_clear();
+        let time = now - self.started_at;
+        let digest = hex(&self.receiver.digest());
+        let bytes = self.receiver.received();
+        if json {
+            print_json(&Report::Received {
+                ok: self.failure.is_none(),
+                error: self.failure.clone(),
+                from: peer.to_string(),
+                name: &self.name,
+                path: self.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+                bytes,
+                blake3: digest,
+                seconds: time.as_secs_f64(),
+            })?;
+        } else if let Some(path) = &self.path {
+            let (path, bytes) = (path.display(), grouped(bytes));
+            println!("stored {path} ({bytes} bytes) from {peer} in {}", seconds(time));
+            println!("BLAKE3 {digest}");
+        }
+        if let Some(failure) = &self.failure {
+            let name = if self.name.is_empty() { "a file" } else { &self.name };
+            eprintln!("rdtp: {name} from {peer}: {failure}");
+        }
+        Ok(io::stdout().flush()?)
+    }
+}
+
+fn print_json(report: &Report<'_>) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(report)?);
+    Ok(())
+}

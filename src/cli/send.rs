@@ -1,0 +1,224 @@
+//! `rdtp send`: one file to one receiver.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use rdtp::{
+    app::file::{CONTROL_BYTES_MAX, DATA_OVERHEAD, FileSender, final_component},
+    classic::{Conversation, Event},
+    endpoint::Endpoint,
+    net::{Clock, Driver, Socket, SocketConfig},
+    trace::Observer,
+};
+use serde::Serialize;
+
+use super::{
+    Failure, Outcome,
+    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve, seconds},
+};
+
+/// Send a file to a waiting `rdtp recv`, over any protocol of the textbook
+///
+/// The exit status is 0 when the receiver has confirmed that it stored the whole file with the same
+/// digest, and 1 otherwise. When the receiver's last word is lost for good, the file may have
+/// arrived all the same: no protocol can rule that out.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// File to send
+    file: PathBuf,
+    /// Where the receiver listens, as HOST:PORT
+    address: String,
+    /// Name to send it under, instead of its own
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Bytes of the file in each packet
+    #[arg(long, value_name = "BYTES", default_value = "1150",
+          value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    chunk: u32,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
+}
+
+/// The most messages handed over between two turns: a protocol without feedback would take the
+/// whole file at once.
+const FEED_MAX: usize = 64;
+
+type Line = Driver<Box<dyn Conversation + Send>>;
+
+/// What came of it, for `--json`.
+#[derive(Debug, Serialize)]
+struct Report {
+    event: &'static str,
+    ok: bool,
+    error: Option<String>,
+    name: String,
+    bytes: u64,
+    blake3: String,
+    peer: String,
+    protocol: String,
+    seconds: f64,
+    packets: u64,
+    retransmissions: u64,
+    datagrams_sent: u64,
+    datagrams_received: u64,
+}
+
+pub(crate) fn run(args: &Options) -> Outcome {
+    let peer = resolve(&args.address)?;
+    let spec = args.protocol.spec()?;
+    let (mut file, size) = open(&args.file)?;
+    let path = args.file.to_string_lossy();
+    let name = args.name.as_deref().unwrap_or_else(|| final_component(&path));
+    let mut session = FileSender::new(Blake3::default(), name, size, args.chunk as usize)
+        .map_err(|error| Failure(format!("{name:?}: {error}; choose another with --name")))?;
+
+    let config = args.protocol.config();
+    let needed = CONTROL_BYTES_MAX.max(args.chunk as usize + DATA_OVERHEAD);
+    debug_assert!(needed <= config.codec.payload_max());
+    let clock = Clock::start();
+    let socket = Socket::bind_for(peer, &SocketConfig::default())?;
+    let endpoint = spec.endpoint(config, peer)?;
+    let mut line = Driver::new(endpoint, socket, clock);
+
+    let bar = progress_bar(size, session.name());
+    let mut observer = args.protocol.observer();
+    let result = transfer(&mut line, &mut session, &mut file, args, &mut *observer, &bar);
+    bar.finish_and_clear();
+    let time = clock.now().since_epoch();
+    let failure = result.err().map(|failure| failure.0);
+    let stats = *line.endpoint().stats();
+    let report = Report {
+        event: "sent",
+        ok: failure.is_none(),
+        error: failure.clone(),
+        name: session.name().to_owned(),
+        bytes: session.sent(),
+        blake3: hex(&session.digest()),
+        peer: peer.to_string(),
+        protocol: spec.to_string(),
+        seconds: time.as_secs_f64(),
+        packets: stats.data_sent,
+        retransmissions: stats.data_resent,
+        datagrams_sent: line.stats().datagrams_out,
+        datagrams_received: line.stats().datagrams_in,
+    };
+    if args.protocol.json {
+        println!("{}", serde_json::to_string(&report)?);
+    }
+    if let Some(failure) = failure {
+        return Err(Failure(failure));
+    }
+    if !args.protocol.json {
+        println!(
+            "sent {} ({} bytes) to {peer} over {spec} in {}: {} packets, {} retransmissions",
+            report.name,
+            grouped(report.bytes),
+            seconds(time),
+            report.packets,
+            report.retransmissions,
+        );
+        println!("the receiver confirms BLAKE3 {}", report.blake3);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(path: &PathBuf) -> Result<(File, u64), Failure> {
+    let wrong = |error: io::Error| Failure(format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(wrong)?;
+    let metadata = file.metadata().map_err(wrong)?;
+    if !metadata.is_file() {
+        return Err(Failure(format!("{}: not a regular file", path.display())));
+    }
+    Ok((file, metadata.len()))
+}
+
+/// Runs until the receiver's verdict is here, or nothing moves any more.
+fn transfer(
+    line: &mut Line,
+    session: &mut FileSender<Blake3>,
+    file: &mut File,
+    args: &Options,
+    observer: &mut dyn Observer,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
+    let give_up = args.protocol.give_up();
+    let mut message = Vec::new();
+    let mut moved_at = line.now();
+    loop {
+        if let Err(failure) = feed(line, session, file, &mut message) {
+            // Tell the receiver, so that it need not wait; whether it hears is its own business.
+            let now = line.now();
+            let _ = line.endpoint_mut().send(now, &session.abort());
+            flush(line, observer, true)?;
+            return Err(failure);
+        }
+        line.turn(observer, Some(moved_at + give_up))?;
+        while let Some(event) = line.endpoint_mut().poll_event() {
+            match event {
+                Event::Delivered(answer) => session.handle_message(&answer),
+                Event::Acknowledged { .. } => {}
+                Event::GaveUp { attempts } => {
+                    return Err(silence(args, &format!("after {attempts} attempts")));
+                }
+            }
+            moved_at = line.now();
+        }
+        bar.set_position(session.sent());
+        if let Some(verdict) = session.verdict() {
+            flush(line, observer, false)?;
+            return verdict.map_err(|refusal| Failure(format!("the receiver refused: {refusal}")));
+        }
+        if line.now() >= moved_at + give_up {
+            let rest = line.endpoint().unacked();
+            return Err(silence(args, &format!("for {give_up:?}, {rest} messages unconfirmed")));
+        }
+    }
+}
+
+fn silence(args: &Options, how_long: &str) -> Failure {
+    Failure(format!(
+        "{}: no answer {how_long}; does rdtp recv run there, with the same --protocol and \
+         --checksum?",
+        args.address
+    ))
+}
+
+/// Hands messages over while the protocol takes them.
+fn feed(
+    line: &mut Line,
+    session: &mut FileSender<Blake3>,
+    file: &mut File,
+    message: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    for _ in 0..FEED_MAX {
+        if line.endpoint().queue_room() == 0
+            || line.is_blocked()
+            || !session.next_message(message, |space| file.read(space))?
+        {
+            break;
+        }
+        let now = line.now();
+        line.endpoint_mut().send(now, message)?;
+    }
+    Ok(())
+}
+
+/// Lets what is ready go out, such as the acknowledgement of the verdict; with `confirmed` waits a
+/// moment for the receiver's acknowledgements as well.
+fn flush(line: &mut Line, observer: &mut dyn Observer, confirmed: bool) -> io::Result<()> {
+    let limit = line.now() + FLUSH_MAX;
+    let now = |line: &Line| line.now().min(limit);
+    while now(line) < limit
+        && (line.has_work(now(line)) || (confirmed && !line.endpoint().is_idle()))
+    {
+        line.turn(observer, Some(limit))?;
+        while line.endpoint_mut().poll_event().is_some() {}
+    }
+    Ok(())
+}

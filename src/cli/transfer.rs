@@ -1,0 +1,199 @@
+//! What `send` and `recv` have in common: the flags that choose a protocol, and words for people.
+
+use core::{fmt::Write as _, net::SocketAddr, str::FromStr, time::Duration};
+use std::net::ToSocketAddrs;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use rdtp::{
+    app::file::Digest,
+    classic::{Adaptive, Config, Spec, Timeout},
+    quantity::Span,
+    seq::Modulus,
+    trace::{Observer, Watch},
+    wire::{Checksum, Codec},
+};
+
+use super::Failure;
+
+/// Which protocol, and how. Both sides must choose the same protocol, numbers and checksum.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProtocolArgs {
+    /// Protocol: rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M, for window N and
+    /// M sequence numbers
+    #[arg(long, value_name = "NAME", default_value = "sr")]
+    protocol: Spec,
+    /// Window of go-back-N or selective repeat, in packets
+    #[arg(long, value_name = "N")]
+    window: Option<u64>,
+    /// How many sequence numbers there are; without it they never repeat
+    #[arg(long, value_name = "M", conflicts_with = "bits")]
+    modulus: Option<u64>,
+    /// Bits of a sequence number: --modulus 2^K
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=62))]
+    bits: Option<u32>,
+    /// Checksum of each packet: none, internet, crc16 or crc32c
+    #[arg(long, value_name = "NAME", default_value_t)]
+    checksum: Checksum,
+    /// Retransmission timeout: fixed:50ms, or adaptive, which follows the measured round trips
+    #[arg(long, value_name = "RULE", default_value = "adaptive")]
+    timeout: TimeoutRule,
+    /// Give up when the other side shows no progress for so long
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    give_up: Span,
+    /// Print what the protocol does, packet by packet, to standard error
+    #[arg(long)]
+    trace: bool,
+    /// Print results as one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ProtocolArgs {
+    /// The protocol with its parameters.
+    pub(crate) fn spec(&self) -> Result<Spec, Failure> {
+        let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
+        Ok(self.protocol.with(self.window, modulus, false)?)
+    }
+
+    /// How its machines become endpoints.
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            codec: Codec::Compact { checksum: self.checksum },
+            timeout: self.timeout.0,
+            // Silence is judged by time here, the same for every protocol: see `give_up`.
+            attempts_max: None,
+            ..Config::default()
+        }
+    }
+
+    /// How long nothing may happen.
+    pub(crate) fn give_up(&self) -> Duration {
+        self.give_up.0
+    }
+
+    /// Prints a trace if asked to.
+    pub(crate) fn observer(&self) -> Box<dyn Observer> {
+        if self.trace { Box::new(Watch(|record: &_| eprintln!("{record}"))) } else { Box::new(()) }
+    }
+}
+
+/// `fixed:TIME` or `adaptive`.
+#[derive(Clone, Copy, Debug)]
+struct TimeoutRule(Timeout);
+
+impl TimeoutRule {
+    /// Between the values for a room and those of RFC 6298, which waits a second at least.
+    const ADAPTIVE: Adaptive = Adaptive {
+        rto_initial: Duration::from_millis(250),
+        rto_min: Duration::from_millis(10),
+        rto_max: Duration::from_secs(2),
+    };
+}
+
+impl FromStr for TimeoutRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "adaptive" {
+            return Ok(Self(Timeout::Adaptive(Self::ADAPTIVE)));
+        }
+        let Some(time) = text.strip_prefix("fixed:") else {
+            return Err("write adaptive, or fixed:TIME such as fixed:50ms".into());
+        };
+        let Span(time) = time.parse().map_err(|error| format!("{error}"))?;
+        if time.is_zero() {
+            return Err("a timeout of zero would never stop sending".into());
+        }
+        Ok(Self(Timeout::Fixed(time)))
+    }
+}
+
+/// How long the last acknowledgement may take to leave.
+pub(crate) const FLUSH_MAX: Duration = Duration::from_millis(500);
+
+/// BLAKE3 of the whole file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Blake3(blake3::Hasher);
+
+impl Digest for Blake3 {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
+
+/// A digest as people compare it.
+pub(crate) fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The first address that `HOST:PORT` stands for.
+pub(crate) fn resolve(text: &str) -> Result<SocketAddr, Failure> {
+    let wrong = |why: &dyn core::fmt::Display| {
+        Failure(format!("{text}: {why}; write HOST:PORT, such as 192.0.2.1:5001 or [::1]:5001"))
+    };
+    text.to_socket_addrs()
+        .map_err(|error| wrong(&error))?
+        .next()
+        .ok_or_else(|| wrong(&"no such host"))
+}
+
+/// A bar for `size` bytes; on anything but a terminal it prints nothing.
+pub(crate) fn progress_bar(size: u64, name: &str) -> ProgressBar {
+    let bar = ProgressBar::new(size).with_message(name.to_owned());
+    let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
+/// A time, for people.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+/// Bytes with thousands separated.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read() {
+        let fixed: TimeoutRule = "fixed:50ms".parse().unwrap();
+        assert_eq!(fixed.0, Timeout::Fixed(Duration::from_millis(50)));
+        assert!("adaptive".parse::<TimeoutRule>().is_ok());
+        for wrong in ["", "50ms", "fixed:", "fixed:0s", "fixed:soon"] {
+            assert!(wrong.parse::<TimeoutRule>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        let texts = [0, 12, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "12", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn digests_are_hexadecimal() {
+        assert!(hex(&Blake3::default().finish()).starts_with("af1349b9f5f9a1a6"));
+    }
+}
