@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod batch;
+pub mod channel;
 pub mod ecn;
 pub mod endpoint;
 pub mod rng;
