@@ -10,6 +10,7 @@ pub mod batch;
 pub mod channel;
 pub mod ecn;
 pub mod endpoint;
+pub mod link;
 pub mod quantity;
 pub mod rng;
 pub mod seq;
