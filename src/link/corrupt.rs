@@ -1,6 +1,6 @@
 //! Corruption: bit errors and lost tails.
 
-use alloc::{collections::BTreeSet, format, string::String};
+use alloc::{format, string::String};
 use core::{fmt, ops::Range};
 
 use super::loss::number;
@@ -123,26 +123,25 @@ impl Stage {
         !share.is_never() && share.hit(&mut self.rng)
     }
 
-    /// Flips bits of the datagram of that ordinal; says how many.
+    /// Flips bits of `bytes`, a copy of the datagram of that ordinal; says how many.
     pub(super) fn flip(
         &self,
         ordinal: u64,
         corruption: &Corruption,
         anatomy: &Anatomy,
+        original: &[u8],
         bytes: &mut [u8],
     ) -> u32 {
+        debug_assert_eq!(original, bytes, "the difference tells which bits were chosen");
         let parts = parts(corruption.region, anatomy, bytes.len());
         let bits = parts.iter().map(|part| part.len() as u64).sum::<u64>() * 8;
         let wanted = u64::from(corruption.bits.max(1)).min(bits);
         let mut rng = self.details.index(ordinal).rng();
-        let mut chosen = BTreeSet::new();
         // Floyd's sampling (Bentley and Floyd, 1987): `wanted` different numbers below `bits`.
         for top in bits - wanted..bits {
             let bit = rng.between(0, top);
-            let bit = if chosen.insert(bit) { bit } else { top };
-            chosen.insert(bit);
-            if let Some(byte) = locate(&parts, bit / 8).and_then(|at| bytes.get_mut(at)) {
-                *byte ^= 1 << (bit % 8);
+            if !flip_once(&parts, bit, original, bytes) {
+                flip_once(&parts, top, original, bytes);
             }
         }
         u32::try_from(wanted).unwrap_or(u32::MAX)
@@ -180,6 +179,19 @@ fn parts(region: Region, anatomy: &Anatomy, len: usize) -> [Range<usize>; 3] {
     }
 }
 
+/// Flips a bit of a region, counted over all its bytes; false when it was flipped before.
+fn flip_once(parts: &[Range<usize>], bit: u64, original: &[u8], bytes: &mut [u8]) -> bool {
+    let mask = 1 << (bit % 8);
+    let Some(at) = locate(parts, bit / 8) else { return false };
+    match (original.get(at), bytes.get_mut(at)) {
+        (Some(was), Some(byte)) if (*was ^ *byte) & mask == 0 => {
+            *byte ^= mask;
+            true
+        }
+        _ => false,
+    }
+}
+
 /// The position in the datagram of the `index`-th byte of a region.
 fn locate(parts: &[Range<usize>], index: u64) -> Option<usize> {
     let mut index = usize::try_from(index).ok()?;
@@ -195,7 +207,7 @@ fn locate(parts: &[Range<usize>], index: u64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
+    use alloc::{collections::BTreeSet, vec::Vec};
 
     /// Two bytes of header, two of checksum, one of header, four of payload.
     fn anatomy() -> Anatomy {
@@ -212,7 +224,7 @@ mod tests {
         let (stage, mut hits) = (stage(), [0; 9]);
         for ordinal in 0..900 {
             let mut bytes = [0; 9];
-            let flipped = stage.flip(ordinal, &corruption, anatomy, &mut bytes);
+            let flipped = stage.flip(ordinal, &corruption, anatomy, &[0; 9], &mut bytes);
             assert_eq!(flipped, bytes.iter().map(|byte| byte.count_ones()).sum::<u32>());
             for (count, byte) in hits.iter_mut().zip(bytes) {
                 *count += byte.count_ones();
@@ -250,7 +262,7 @@ mod tests {
         assert_eq!(hits(Region::Payload, 3, &bare), [0; 9]);
         assert!(hits(Region::Header, 1, &bare).iter().all(|&count| count > 0));
         let mut nothing: [u8; 0] = [];
-        assert_eq!(stage().flip(0, &Corruption::NONE, &bare, &mut nothing), 0);
+        assert_eq!(stage().flip(0, &Corruption::NONE, &bare, &[], &mut nothing), 0);
     }
 
     #[test]

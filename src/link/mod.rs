@@ -243,7 +243,8 @@ impl<T> Link<T> {
 
     /// The next datagram that has arrived by `now`, in order of arrival and then of number.
     ///
-    /// What comes out and when does not depend on how often this is called.
+    /// What comes out and when does not depend on how often this is called, unless a limit of the
+    /// configuration is hit: what has arrived counts as on its way until it is fetched.
     pub fn poll_deliver(&mut self, now: Instant) -> Option<Delivery<T>> {
         loop {
             if let Some(parcel) = self.held.pop_ready() {
@@ -381,7 +382,7 @@ impl<T> Link<T> {
         };
         let (ordinal, len) = (verdict.ordinal, bytes.len());
         let flipped = if verdict.corrupt {
-            stages.corrupt.flip(ordinal, &faults.corrupt, anatomy, &mut bytes)
+            stages.corrupt.flip(ordinal, &faults.corrupt, anatomy, datagram, &mut bytes)
         } else {
             0
         };

@@ -363,6 +363,12 @@ proptest! {
 }
 
 #[test]
+fn a_link_can_move_to_another_thread() {
+    fn assert_send<T: Send>(_: &T) {}
+    assert_send(&link("perfect", 1).with_inspect(inspect));
+}
+
+#[test]
 fn reports_itself() {
     let mut link = link("loss=every:1:4", 1);
     run(&mut link, 100, 1);

@@ -28,51 +28,48 @@ pub(super) struct Parcel<T> {
     pub(super) bytes: Vec<u8>,
 }
 
-impl<T> PartialEq for Parcel<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl<T> Eq for Parcel<T> {}
-
-impl<T> PartialOrd for Parcel<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Parcel<T> {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        self.key.cmp(&other.key)
-    }
-}
-
 /// Two stores in order of arrival: a queue for those that arrive after everything in it, which on a
 /// link that keeps the order is all of them, and a heap for the others.
 #[derive(Debug)]
 pub(super) struct Transit<T> {
     queue: VecDeque<Parcel<T>>,
-    heap: BinaryHeap<Reverse<Parcel<T>>>,
+    /// Keys and places in `slots`: a heap moves its entries about, so they should be small.
+    heap: BinaryHeap<Reverse<(Key, usize)>>,
+    slots: Vec<Option<Parcel<T>>>,
+    free: Vec<usize>,
 }
 
 impl<T> Transit<T> {
     pub(super) fn new() -> Self {
-        Self { queue: VecDeque::new(), heap: BinaryHeap::new() }
+        Self {
+            queue: VecDeque::new(),
+            heap: BinaryHeap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, parcel: Parcel<T>) {
-        if self.queue.back().is_none_or(|last| *last < parcel) {
+        if self.queue.back().is_none_or(|last| last.key < parcel.key) {
             self.queue.push_back(parcel);
-        } else {
-            self.heap.push(Reverse(parcel));
+            return;
         }
+        let key = parcel.key;
+        let free = self.free.pop().and_then(|at| Some((at, self.slots.get_mut(at)?)));
+        let at = if let Some((at, slot)) = free {
+            *slot = Some(parcel);
+            at
+        } else {
+            self.slots.push(Some(parcel));
+            self.slots.len() - 1
+        };
+        self.heap.push(Reverse((key, at)));
     }
 
     /// The one that arrives first.
     pub(super) fn next(&self) -> Option<Key> {
         let queued = self.queue.front().map(|parcel| parcel.key);
-        let heaped = self.heap.peek().map(|Reverse(parcel)| parcel.key);
+        let heaped = self.heap.peek().map(|Reverse((key, _))| *key);
         match (queued, heaped) {
             (Some(queued), Some(heaped)) => Some(queued.min(heaped)),
             _ => queued.or(heaped),
@@ -80,15 +77,16 @@ impl<T> Transit<T> {
     }
 
     pub(super) fn pop(&mut self) -> Option<Parcel<T>> {
-        match (self.queue.front(), self.heap.peek()) {
-            (Some(queued), Some(Reverse(heaped))) if heaped < queued => self.pop_heap(),
-            (None, _) => self.pop_heap(),
-            _ => self.queue.pop_front(),
+        let heap_first = match (self.queue.front(), self.heap.peek()) {
+            (Some(queued), Some(Reverse((key, _)))) => *key < queued.key,
+            (queued, _) => queued.is_none(),
+        };
+        if !heap_first {
+            return self.queue.pop_front();
         }
-    }
-
-    fn pop_heap(&mut self) -> Option<Parcel<T>> {
-        self.heap.pop().map(|Reverse(parcel)| parcel)
+        let Reverse((_, at)) = self.heap.pop()?;
+        self.free.push(at);
+        self.slots.get_mut(at)?.take()
     }
 }
 
