@@ -14,6 +14,7 @@ pub mod classic;
 pub mod ecn;
 pub mod endpoint;
 pub mod hub;
+pub mod link;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod quantity;

@@ -223,12 +223,11 @@ impl Bandwidth {
         const BIT_NANOS_PER_BYTE: u64 = 8 * 1_000_000_000;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         // 64 bits are enough below 2 GiB, and much faster to divide.
-        let nanos = match bytes.checked_mul(BIT_NANOS_PER_BYTE) {
-            Some(work) => work.div_ceil(self.0),
-            None => {
-                let work = u128::from(bytes) * u128::from(BIT_NANOS_PER_BYTE);
-                u64::try_from(work.div_ceil(u128::from(self.0))).unwrap_or(u64::MAX)
-            }
+        let nanos = if let Some(work) = bytes.checked_mul(BIT_NANOS_PER_BYTE) {
+            work.div_ceil(self.0)
+        } else {
+            let work = u128::from(bytes) * u128::from(BIT_NANOS_PER_BYTE);
+            u64::try_from(work.div_ceil(u128::from(self.0))).unwrap_or(u64::MAX)
         };
         Duration::from_nanos(nanos)
     }
@@ -416,7 +415,7 @@ mod tests {
         assert_eq!("2 MB".parse(), Ok(ByteSize(2_000_000)));
         assert_eq!("530ms".parse(), Ok(Span(Duration::from_millis(530))));
         assert_eq!("10µs".parse(), Ok(Span(Duration::from_micros(10))));
-        assert_eq!("2min".parse(), Ok(Span(Duration::from_secs(120))));
+        assert_eq!("2min".parse(), Ok(Span(Duration::from_mins(2))));
         assert_eq!(Span(Duration::MAX).to_string(), "18446744073.709551615s");
     }
 

@@ -1,0 +1,82 @@
+//! What chance decides about a datagram, before anything is done to it.
+
+use core::time::Duration;
+
+use super::{Faults, HoldBack, Offer, corrupt, duplicate, loss, reorder};
+use crate::{
+    rng::{Rng, Seed},
+    time::Instant,
+    wire::Kind,
+};
+
+/// The stages of one class of datagrams, each with a stream of its own.
+#[derive(Debug)]
+pub(super) struct Stages {
+    ordinal: u64,
+    loss: loss::Stage,
+    pub(super) corrupt: corrupt::Stage,
+    pub(super) truncate: corrupt::Stage,
+    duplicate: duplicate::Stage,
+    delay: Rng,
+    reorder: Rng,
+    copy_delay: Rng,
+    copy_reorder: Rng,
+}
+
+/// What is to be done to one datagram.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// Its number within its class, from 1.
+    pub(super) ordinal: u64,
+    pub(super) lost: bool,
+    pub(super) corrupt: bool,
+    pub(super) truncate: bool,
+    pub(super) copies: u32,
+    pub(super) delay: Duration,
+    pub(super) hold: Option<HoldBack>,
+}
+
+impl Stages {
+    pub(super) fn new(seed: Seed) -> Self {
+        let rng = |name| seed.split(name).rng();
+        Self {
+            ordinal: 0,
+            loss: loss::Stage::new(rng("loss")),
+            corrupt: corrupt::Stage::new(seed.split("corrupt")),
+            truncate: corrupt::Stage::new(seed.split("truncate")),
+            duplicate: duplicate::Stage::new(rng("duplicate")),
+            delay: rng("delay"),
+            reorder: rng("reorder"),
+            copy_delay: rng("copy/delay"),
+            copy_reorder: rng("copy/reorder"),
+        }
+    }
+
+    /// Every stage draws for every datagram, whatever the others decide: that keeps the streams
+    /// aligned with the ordinals.
+    pub(super) fn judge(
+        &mut self,
+        faults: &Faults,
+        now: Instant,
+        kind: Option<Kind>,
+        bytes: &[u8],
+    ) -> Verdict {
+        self.ordinal += 1;
+        let ordinal = self.ordinal;
+        Verdict {
+            ordinal,
+            lost: self.loss.judge(&faults.loss, &Offer { now, ordinal, kind, bytes }),
+            corrupt: self.corrupt.judge(faults.corrupt.share),
+            truncate: self.truncate.judge(faults.truncate),
+            copies: self.duplicate.judge(faults.duplicate),
+            delay: faults.delay.draw(&mut self.delay),
+            hold: reorder::judge(faults.reorder, &mut self.reorder),
+        }
+    }
+
+    /// Delay and hold-back of a copy, from streams apart from those of the originals.
+    pub(super) fn judge_copy(&mut self, faults: &Faults) -> (Duration, Option<HoldBack>) {
+        let delay = faults.delay.draw(&mut self.copy_delay);
+        (delay, reorder::judge(faults.reorder, &mut self.copy_reorder))
+    }
+}
