@@ -21,6 +21,14 @@ impl Clock {
     pub fn now(&self) -> Instant {
         Instant::ZERO + self.epoch.elapsed()
     }
+
+    /// Nanoseconds since 1970 by the machine's calendar, differing from call to call as a rule: to
+    /// draw a new seed from, and nothing else, for this clock jumps when it is set.
+    #[expect(clippy::disallowed_methods, reason = "here time enters the program")]
+    pub fn unix_nanos() -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, crate::time::nanos)
+    }
 }
 
 #[cfg(test)]

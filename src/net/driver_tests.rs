@@ -260,3 +260,31 @@ fn a_batch_is_sent_segment_by_segment() {
     }
     assert_eq!(seen, [&b"four"[..], b"more", b"end"]);
 }
+
+/// The same conversation behind a link that loses every other datagram in each direction.
+#[test]
+fn links_lie_in_the_path_of_both_directions() {
+    let seed = crate::rng::Seed::new(1);
+    let link = |text: &str| Link::new(text.parse().unwrap(), seed);
+    let (ping, mut echo) = pair("127.0.0.1", 20).unwrap();
+    let delayed = "loss=every:1:2,delay=1ms";
+    let mut ping = ping.with_links(link(delayed), link("loss=every:1:2"), NodeId(1));
+    let mut records: Vec<Record> = Vec::new();
+    assert_eq!(run(&mut ping, &mut echo, &mut records), (0..20).collect::<Vec<_>>());
+    let (outgoing, incoming) = ping.links().unwrap();
+    let (out, back) = (outgoing.stats().total(), incoming.stats().total());
+    assert_eq!(out.offered, ping.stats().datagrams_out);
+    assert_eq!((out.lost, back.lost), (out.offered / 2, back.offered / 2));
+    // Every number needs two datagrams back, and each of those two out.
+    assert!(back.offered >= 39 && out.offered >= 2 * back.offered - 1, "{out:?} {back:?}");
+    assert!(out.delay_min >= Duration::from_millis(1));
+    let lost = |place| {
+        let lost = |r: &&Record| {
+            let TraceEvent::Link { fate, .. } = r.event else { return false };
+            r.place == place && fate == crate::trace::Fate::Lost
+        };
+        records.iter().filter(lost).count() as u64
+    };
+    assert_eq!(lost(Place::Link { from: NodeId(0), to: NodeId(1) }), out.lost);
+    assert_eq!(lost(Place::Link { from: NodeId(1), to: NodeId(0) }), back.lost);
+}

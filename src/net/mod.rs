@@ -5,15 +5,19 @@
 //! arrives or a deadline comes, and then does a bounded amount of work. Several drivers in one
 //! thread wait together with [`wait`].
 //!
+//! A [`Proxy`] puts any other UDP program behind a bad network.
+//!
 //! Nothing that arrives, or fails to arrive, ends a driver: ICMP errors, resets and refused sends
 //! are counted in [`SocketStats`] and are otherwise what UDP calls loss.
 
 mod clock;
 mod driver;
+mod proxy;
 mod socket;
 mod wait;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverStats, Turn};
+pub use proxy::{Proxy, ProxyConfig, ProxyStats};
 pub use socket::{Sent, Socket, SocketConfig, SocketStats};
 pub use wait::{Interest, wait};
