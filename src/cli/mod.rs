@@ -3,7 +3,9 @@
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
 //! status: 0 done, 1 failed, 2 bad usage.
 
+mod link;
 mod machine;
+mod network;
 mod recv;
 mod send;
 mod store;
@@ -37,6 +39,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Machine(machine::Options),
+    Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
 }
@@ -46,6 +49,7 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Outcome = match cli.command {
         Command::Machine(options) => machine::run(&options),
+        Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),
     };

@@ -1,5 +1,6 @@
 //! `rdtp send`: one file to one receiver.
 
+use core::{net::SocketAddr, time::Duration};
 use std::{
     fs::File,
     io::{self, Read},
@@ -11,16 +12,17 @@ use clap::Args;
 use indicatif::ProgressBar;
 use rdtp::{
     app::file::{CONTROL_BYTES_MAX, DATA_OVERHEAD, FileSender, final_component},
-    classic::{Conversation, Event},
+    classic::{Conversation, Event, Spec},
     endpoint::Endpoint,
     net::{Clock, Driver, Socket, SocketConfig},
-    trace::Observer,
+    trace::{NodeId, Observer},
 };
 use serde::Serialize;
 
 use super::{
     Failure, Outcome,
-    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve, seconds},
+    network::{LinkReport, NetworkArgs, describe},
+    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve},
 };
 
 /// Send a file to a waiting `rdtp recv`, over any protocol of the textbook
@@ -43,11 +45,19 @@ pub(crate) struct Options {
     chunk: u32,
     #[command(flatten)]
     protocol: ProtocolArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 /// The most messages handed over between two turns: a protocol without feedback would take the
 /// whole file at once.
 const FEED_MAX: usize = 64;
+
+/// How long it must be quiet before a sender that lingers leaves: longer than a receiver takes to
+/// repeat its verdict twice.
+const LINGER_QUIET: Duration = Duration::from_millis(700);
+/// How long a sender lingers at most.
+const LINGER_MAX: Duration = Duration::from_secs(5);
 
 type Line = Driver<Box<dyn Conversation + Send>>;
 
@@ -67,36 +77,64 @@ struct Report {
     retransmissions: u64,
     datagrams_sent: u64,
     datagrams_received: u64,
+    link: Option<Links>,
 }
 
-pub(crate) fn run(args: &Options) -> Outcome {
-    let peer = resolve(&args.address)?;
-    let spec = args.protocol.spec()?;
-    let (mut file, size) = open(&args.file)?;
-    let path = args.file.to_string_lossy();
-    let name = args.name.as_deref().unwrap_or_else(|| final_component(&path));
-    let mut session = FileSender::new(Blake3::default(), name, size, args.chunk as usize)
+#[derive(Debug, Serialize)]
+struct Links {
+    up: LinkReport,
+    down: LinkReport,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let peer = resolve(&options.address)?;
+    let spec = options.protocol.spec()?;
+    let (mut file, size) = open(&options.file)?;
+    let path = options.file.to_string_lossy();
+    let name = options.name.as_deref().unwrap_or_else(|| final_component(&path));
+    let mut session = FileSender::new(Blake3::default(), name, size, options.chunk as usize)
         .map_err(|error| Failure(format!("{name:?}: {error}; choose another with --name")))?;
 
-    let config = args.protocol.config();
-    let needed = CONTROL_BYTES_MAX.max(args.chunk as usize + DATA_OVERHEAD);
+    let config = options.protocol.config();
+    let needed = CONTROL_BYTES_MAX.max(options.chunk as usize + DATA_OVERHEAD);
     debug_assert!(needed <= config.codec.payload_max());
     let clock = Clock::start();
     let socket = Socket::bind_for(peer, &SocketConfig::default())?;
     let endpoint = spec.endpoint(config, peer)?;
     let mut line = Driver::new(endpoint, socket, clock);
+    if let Some(network) = options.network.network(spec, config.codec) {
+        let (up, down) = network.links();
+        line = line.with_links(up, down, NodeId(1));
+    }
 
     let bar = progress_bar(size, session.name());
-    let mut observer = args.protocol.observer();
-    let result = transfer(&mut line, &mut session, &mut file, args, &mut *observer, &bar);
+    let mut observer = options.protocol.observer();
+    let result = transfer(&mut line, &mut session, &mut file, options, &mut *observer, &bar);
     bar.finish_and_clear();
     let time = clock.now().since_epoch();
     let failure = result.err().map(|failure| failure.0);
-    let stats = *line.endpoint().stats();
-    let report = Report {
+    let report = report(&line, &session, spec, peer, time, failure.clone());
+    if options.protocol.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print(&report, &line);
+    }
+    failure.map_or(Ok(ExitCode::SUCCESS), |failure| Err(Failure(failure)))
+}
+
+fn report(
+    line: &Line,
+    session: &FileSender<Blake3>,
+    spec: Spec,
+    peer: SocketAddr,
+    time: Duration,
+    failure: Option<String>,
+) -> Report {
+    let stats = line.endpoint().stats();
+    Report {
         event: "sent",
         ok: failure.is_none(),
-        error: failure.clone(),
+        error: failure,
         name: session.name().to_owned(),
         bytes: session.sent(),
         blake3: hex(&session.digest()),
@@ -107,25 +145,30 @@ pub(crate) fn run(args: &Options) -> Outcome {
         retransmissions: stats.data_resent,
         datagrams_sent: line.stats().datagrams_out,
         datagrams_received: line.stats().datagrams_in,
-    };
-    if args.protocol.json {
-        println!("{}", serde_json::to_string(&report)?);
+        link: line
+            .links()
+            .map(|(up, down)| Links { up: LinkReport::new(up), down: LinkReport::new(down) }),
     }
-    if let Some(failure) = failure {
-        return Err(Failure(failure));
-    }
-    if !args.protocol.json {
+}
+
+fn print(report: &Report, line: &Line) {
+    if report.ok {
         println!(
-            "sent {} ({} bytes) to {peer} over {spec} in {}: {} packets, {} retransmissions",
+            "sent {} ({} bytes) to {} over {} in {:.2} s: {} packets, {} retransmissions",
             report.name,
             grouped(report.bytes),
-            seconds(time),
+            report.peer,
+            report.protocol,
+            report.seconds,
             report.packets,
             report.retransmissions,
         );
         println!("the receiver confirms BLAKE3 {}", report.blake3);
     }
-    Ok(ExitCode::SUCCESS)
+    if let Some((up, down)) = line.links() {
+        println!("{}", describe("up", up));
+        println!("{}", describe("down", down));
+    }
 }
 
 fn open(path: &PathBuf) -> Result<(File, u64), Failure> {
@@ -143,11 +186,11 @@ fn transfer(
     line: &mut Line,
     session: &mut FileSender<Blake3>,
     file: &mut File,
-    args: &Options,
+    options: &Options,
     observer: &mut dyn Observer,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let give_up = args.protocol.give_up();
+    let give_up = options.protocol.give_up();
     let mut message = Vec::new();
     let mut moved_at = line.now();
     loop {
@@ -164,28 +207,28 @@ fn transfer(
                 Event::Delivered(answer) => session.handle_message(&answer),
                 Event::Acknowledged { .. } => {}
                 Event::GaveUp { attempts } => {
-                    return Err(silence(args, &format!("after {attempts} attempts")));
+                    return Err(silence(options, &format!("after {attempts} attempts")));
                 }
             }
             moved_at = line.now();
         }
         bar.set_position(session.sent());
         if let Some(verdict) = session.verdict() {
-            flush(line, observer, false)?;
+            linger(line, observer)?;
             return verdict.map_err(|refusal| Failure(format!("the receiver refused: {refusal}")));
         }
         if line.now() >= moved_at + give_up {
             let rest = line.endpoint().unacked();
-            return Err(silence(args, &format!("for {give_up:?}, {rest} messages unconfirmed")));
+            return Err(silence(options, &format!("for {give_up:?}, {rest} messages unconfirmed")));
         }
     }
 }
 
-fn silence(args: &Options, how_long: &str) -> Failure {
+fn silence(options: &Options, how_long: &str) -> Failure {
     Failure(format!(
         "{}: no answer {how_long}; does rdtp recv run there, with the same --protocol and \
          --checksum?",
-        args.address
+        options.address
     ))
 }
 
@@ -207,6 +250,23 @@ fn feed(
         line.endpoint_mut().send(now, message)?;
     }
     Ok(())
+}
+
+/// Stays for a moment where the network has lost something: if the acknowledgement of the verdict
+/// is lost as well, the receiver repeats its verdict, and somebody should be there to say so again.
+fn linger(line: &mut Line, observer: &mut dyn Observer) -> io::Result<()> {
+    let stats = line.endpoint().stats();
+    if stats.data_resent > 0 || stats.packets_damaged > 0 {
+        let limit = line.now() + LINGER_MAX;
+        let mut quiet_since = line.now();
+        while line.now() < limit.min(quiet_since + LINGER_QUIET) {
+            if line.turn(observer, Some(limit.min(quiet_since + LINGER_QUIET)))?.received > 0 {
+                quiet_since = line.now();
+            }
+            while line.endpoint_mut().poll_event().is_some() {}
+        }
+    }
+    flush(line, observer, false)
 }
 
 /// Lets what is ready go out, such as the acknowledgement of the verdict; with `confirmed` waits a

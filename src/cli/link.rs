@@ -1,0 +1,167 @@
+//! `rdtp link`: any UDP program behind a bad network, without root.
+
+use core::{sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use rdtp::{
+    link::Profile,
+    net::{Clock, Proxy, ProxyConfig, Socket, SocketConfig},
+    quantity::Span,
+    time::Instant,
+    trace::{Observer, Watch},
+};
+use serde::Serialize;
+use signal_hook::{consts::TERM_SIGNALS, flag};
+
+use super::{
+    Failure, Outcome,
+    network::{LinkReport, describe, links, seed_or_new},
+    transfer::resolve,
+};
+
+/// Put any UDP program behind a bad network: a proxy that loses, copies, delays and damages
+///
+/// Clients talk to LISTEN, the proxy forwards to TARGET and back. It ends with Ctrl-C, or after
+/// --for, and then reports what the network really did.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Where clients connect, as HOST:PORT; port 0 lets the system choose, and the choice is printed
+    listen: String,
+    /// Where their datagrams go, as HOST:PORT
+    target: String,
+    /// The bad network: a preset (lossy20, wifi, hostile, ...), faults such as
+    /// loss=20%,dup=5%,delay=25ms, or both; up. before a fault means only towards the target,
+    /// down. only back
+    #[arg(long, value_name = "FAULTS")]
+    link: Profile,
+    /// Seed of all chance in it; without one a new seed is drawn and printed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Most clients at the same time
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    max_clients: usize,
+    /// Forget a client after so long without a datagram
+    #[arg(long, value_name = "TIME", default_value = "1min")]
+    idle: Span,
+    /// Stop after so long
+    #[arg(long = "for", value_name = "TIME")]
+    duration: Option<Span>,
+    /// Print what becomes of each datagram to standard error
+    #[arg(long)]
+    trace: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How often the line of live statistics changes.
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// One JSON line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Report {
+    Listening { address: String, target: String, link: String, seed: u64 },
+    Finished { clients: u64, refused: u64, orphaned: u64, up: LinkReport, down: LinkReport },
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let listen = resolve(&options.listen)?;
+    let target = resolve(&options.target)?;
+    let seed = seed_or_new(options.seed);
+    let socket = SocketConfig { dual_stack: true, ..SocketConfig::default() };
+    let socket = Socket::bind(listen, &socket)
+        .map_err(|error| Failure(format!("cannot listen on {listen}: {error}")))?;
+    let config = ProxyConfig { clients_max: options.max_clients, idle_after: options.idle.0 };
+    let links = links(&options.link, seed);
+    let mut proxy = Proxy::new(socket, target, links, Clock::start(), config);
+    let address = proxy.local_addr().to_string();
+    if options.json {
+        let (target, link) = (target.to_string(), options.link.to_string());
+        print_json(&Report::Listening { address, target, link, seed: seed.number() })?;
+    } else {
+        println!("listening on {address}, forwarding to {target}");
+        println!("link {}, seed {seed}", options.link);
+        if options.duration.is_none() {
+            println!("Ctrl-C ends it with a report");
+        }
+    }
+    io::stdout().flush()?;
+    forward(&mut proxy, options)?;
+    report(&proxy, options.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Turns until it is time or a signal comes.
+fn forward(proxy: &mut Proxy, options: &Options) -> Result<(), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in TERM_SIGNALS {
+        // A second signal ends the program even if the first one finds no ear.
+        flag::register_conditional_default(*signal, Arc::clone(&stop))?;
+        flag::register(*signal, Arc::clone(&stop))?;
+    }
+    let end = options.duration.map(|Span(time)| proxy.now() + time);
+    let mut observer: Box<dyn Observer> = if options.trace {
+        Box::new(Watch(|record: &_| eprintln!("{record}")))
+    } else {
+        Box::new(())
+    };
+    let live = (io::stderr().is_terminal() && !options.trace).then(ProgressBar::new_spinner);
+    let mut shown_at = Instant::ZERO;
+    while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| proxy.now() < end) {
+        let refresh = live.as_ref().map(|_| shown_at + REFRESH);
+        proxy.turn(&mut *observer, [end, refresh].into_iter().flatten().min())?;
+        if let Some(live) = &live
+            && proxy.now() >= shown_at + REFRESH
+        {
+            shown_at = proxy.now();
+            live.set_message(statistics(proxy));
+            live.tick();
+        }
+    }
+    // What had arrived when the end came is part of the report.
+    proxy.turn(&mut *observer, Some(Instant::ZERO))?;
+    if let Some(live) = live {
+        live.finish_and_clear();
+    }
+    Ok(())
+}
+
+/// The line of live statistics.
+fn statistics(proxy: &Proxy) -> String {
+    let direction = |link: &rdtp::link::Link<_>| {
+        let total = link.stats().total();
+        format!("{} in, {} out, {} lost", total.offered, total.delivered, total.lost)
+    };
+    let (up, down) = (direction(proxy.up()), direction(proxy.down()));
+    format!("{} clients; up: {up}; down: {down}", proxy.clients())
+}
+
+fn report(proxy: &Proxy, json: bool) -> Result<(), Failure> {
+    let stats = proxy.stats();
+    if json {
+        print_json(&Report::Finished {
+            clients: stats.clients,
+            refused: stats.refused,
+            orphaned: stats.orphaned,
+            up: LinkReport::new(proxy.up()),
+            down: LinkReport::new(proxy.down()),
+        })?;
+    } else {
+        println!("{} clients, {} datagrams refused", stats.clients, stats.refused);
+        println!("{}", describe("up", proxy.up()));
+        println!("{}", describe("down", proxy.down()));
+    }
+    Ok(io::stdout().flush()?)
+}
+
+fn print_json(report: &Report) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(report)?);
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The bad network by flags, and what it did.
+
+use core::net::SocketAddr;
+use std::process;
+
+use clap::Args;
+use rdtp::{
+    classic::Spec,
+    link::{Link, Profile},
+    net::Clock,
+    rng::Seed,
+    wire::Codec,
+};
+use serde::Serialize;
+
+/// A bad network in the path of this program.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NetworkArgs {
+    /// Bad network to put in the path: a preset (lossy20, wifi, hostile, ...), faults such as
+    /// loss=20%,dup=5%,delay=25ms, or both. One side of a conversation is enough
+    #[arg(long, value_name = "FAULTS")]
+    link: Option<Profile>,
+    /// Seed of all chance in it; without one a new seed is drawn and printed
+    #[arg(long, value_name = "N", requires = "link")]
+    seed: Option<u64>,
+}
+
+impl NetworkArgs {
+    /// The network, if one was asked for. Says on standard error what it is, from which seed, and
+    /// what of it goes beyond what the protocol tolerates.
+    pub(crate) fn network(&self, spec: Spec, codec: Codec) -> Option<Network> {
+        let profile = self.link.clone()?;
+        let seed = seed_or_new(self.seed);
+        eprintln!("link {profile}, seed {seed}");
+        let excess = profile.channel().exceeds(spec.tolerates());
+        if !excess.is_empty() {
+            eprintln!("warning: {spec} does not tolerate a link that {}", excess.join(", "));
+        }
+        Some(Network { profile, seed, codec })
+    }
+}
+
+/// A chosen network.
+pub(crate) struct Network {
+    profile: Profile,
+    seed: Seed,
+    codec: Codec,
+}
+
+impl Network {
+    /// The links from the first side and from the second, which can tell data from feedback.
+    pub(crate) fn links(&self) -> (Link<SocketAddr>, Link<SocketAddr>) {
+        let (up, down) = links(&self.profile, self.seed);
+        let (first, second) = (self.codec, self.codec);
+        (
+            up.with_inspect(move |datagram| first.anatomy(datagram)),
+            down.with_inspect(move |datagram| second.anatomy(datagram)),
+        )
+    }
+}
+
+/// The links from the first side and from the second.
+pub(crate) fn links(profile: &Profile, seed: Seed) -> (Link<SocketAddr>, Link<SocketAddr>) {
+    (
+        Link::new(profile.up.clone(), seed.split("up")),
+        Link::new(profile.down.clone(), seed.split("down")),
+    )
+}
+
+/// The seed that was given, or a new one that is short enough to type.
+pub(crate) fn seed_or_new(given: Option<u64>) -> Seed {
+    Seed::new(given.unwrap_or_else(|| {
+        Seed::new(Clock::unix_nanos()).index(process::id().into()).number() % 1_000_000
+    }))
+}
+
+/// What a link did, for `--json`: counts of datagrams.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct LinkReport {
+    offered: u64,
+    delivered: u64,
+    lost: u64,
+    outage: u64,
+    queue_full: u64,
+    link_full: u64,
+    corrupted: u64,
+    truncated: u64,
+    duplicated: u64,
+    held: u64,
+    overtaken: u64,
+    effective_loss: f64,
+}
+
+impl LinkReport {
+    pub(crate) fn new(link: &Link<SocketAddr>) -> Self {
+        let total = link.stats().total();
+        Self {
+            offered: total.offered,
+            delivered: total.delivered,
+            lost: total.lost,
+            outage: total.outage,
+            queue_full: total.queue_full,
+            link_full: total.link_full,
+            corrupted: total.corrupted,
+            truncated: total.truncated,
+            duplicated: total.duplicated,
+            held: total.held,
+            overtaken: total.overtaken,
+            effective_loss: f64::from(total.loss().parts_per_billion()) / 1e9,
+        }
+    }
+}
+
+/// What a link did, for people: one line, or one for data and one for feedback.
+pub(crate) fn describe(direction: &str, link: &Link<SocketAddr>) -> String {
+    let report = link.report().to_string();
+    let lines: Vec<String> = report.lines().map(|line| format!("{direction} {line}")).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_draw_their_own_chance() {
+        let profile: Profile = "loss=50%".parse().unwrap();
+        let (mut up, mut down) = links(&profile, Seed::new(1));
+        let to = "127.0.0.1:1".parse().unwrap();
+        let mut arrivals = [Vec::new(), Vec::new()];
+        for _ in 0..64 {
+            for (link, arrivals) in [&mut up, &mut down].into_iter().zip(&mut arrivals) {
+                link.offer(rdtp::time::Instant::ZERO, b"x", to);
+                arrivals.push(link.poll_deliver(rdtp::time::Instant::ZERO).is_some());
+            }
+        }
+        assert_ne!(arrivals[0], arrivals[1]);
+        assert_eq!(seed_or_new(Some(7)), Seed::new(7));
+    }
+}

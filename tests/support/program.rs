@@ -1,0 +1,131 @@
+//! The program as a child process that never outlives its test, and a directory that does not
+//! either.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Generous, for a machine that does much else: it only ends what would otherwise hang.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A running `rdtp`.
+pub(crate) struct Program {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) success: bool,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Starts `rdtp` with these arguments.
+pub(crate) fn rdtp(arguments: &[&str]) -> Program {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rdtp"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    Program { child, stdout }
+}
+
+impl Program {
+    /// The next line of its standard output.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("text");
+        if line.is_empty() {
+            let mut stderr = String::new();
+            let pipe = self.child.stderr.as_mut().expect("a pipe");
+            pipe.read_to_string(&mut stderr).expect("text");
+            panic!("it ended without a line: {stderr}");
+        }
+        line
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn finish(mut self) -> Finished {
+        let stderr = self.child.stderr.take().expect("a pipe");
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            BufReader::new(stderr).read_to_string(&mut text).map(|_| text)
+        });
+        eventually(|| self.child.try_wait().expect("a child").is_some());
+        let status = self.child.wait().expect("a child");
+        let mut stdout = String::new();
+        self.stdout.read_to_string(&mut stdout).expect("text");
+        let stderr = errors.join().expect("no panic").expect("text");
+        Finished { success: status.success(), code: status.code(), stdout, stderr }
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits until `done`; fails after [`PATIENCE`].
+pub(crate) fn eventually(mut done: impl FnMut() -> bool) {
+    #[allow(clippy::disallowed_methods, reason = "a test waits for another process")]
+    let (now, pause) = (Instant::now, || thread::sleep(Duration::from_millis(5)));
+    let start = now();
+    while !done() {
+        assert!(now() - start < PATIENCE, "waited for too long");
+        pause();
+    }
+}
+
+/// A directory of its own for each test.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rdtp-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a directory for tests");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The names in one of its directories, in order.
+    pub(crate) fn names(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(name)).expect("a directory");
+        let mut names: Vec<_> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
