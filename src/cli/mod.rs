@@ -3,7 +3,9 @@
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
 //! status: 0 done, 1 failed, 2 bad usage.
 
+mod lab;
 mod machine;
+mod seed;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Lab(lab::Options),
     Machine(machine::Options),
 }
 
@@ -39,6 +42,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Outcome = match cli.command {
+        Command::Lab(options) => lab::run(&options),
         Command::Machine(options) => machine::run(&options),
     };
     outcome.unwrap_or_else(|failure| {
