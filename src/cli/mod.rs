@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
 //! status: 0 done, 1 failed, 2 bad usage.
 
+mod lab;
 mod link;
 mod machine;
 mod network;
@@ -38,6 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Lab(lab::Options),
     Machine(machine::Options),
     Link(link::Options),
     Send(send::Options),
@@ -48,6 +50,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Outcome = match cli.command {
+        Command::Lab(options) => lab::run(&options),
         Command::Machine(options) => machine::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),

@@ -147,15 +147,25 @@ impl DataMessage {
     /// Reads a message, testing characters, length field and checksum.
     pub fn decode(bytes: &[u8], checksum: LabChecksum) -> Result<Self, DecodeError> {
         let bytes = exactly::<DATA_LEN>(bytes)?;
-        let message = Self {
-            source_port: take16(bytes, 0),
-            destination_port: take16(bytes, 16),
-            seq: bytes[64] & 1,
-            value: ((u32::from(take16(bytes, 65)) << 16) | u32::from(take16(bytes, 81)))
-                .cast_signed(),
-        };
+        let message = Self::from_bits(bytes);
         verify(take16(bytes, 32), DATA_LENGTH, take16(bytes, 48), message.checksum(checksum))?;
         Ok(message)
+    }
+
+    /// The fields of a message as they stand, right or wrong, for those who show damaged ones.
+    /// `None` when it has another length or characters that are no bits.
+    pub fn as_it_stands(bytes: &[u8]) -> Option<Self> {
+        exactly::<DATA_LEN>(bytes).ok().map(Self::from_bits)
+    }
+
+    fn from_bits(bits: &[u8; DATA_LEN]) -> Self {
+        let (high, low) = (take16(bits, 65), take16(bits, 81));
+        Self {
+            source_port: take16(bits, 0),
+            destination_port: take16(bits, 16),
+            seq: bits[64] & 1,
+            value: (u32::from(high) << 16 | u32::from(low)).cast_signed(),
+        }
     }
 
     fn checksum(&self, checksum: LabChecksum) -> u16 {

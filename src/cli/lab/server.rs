@@ -1,0 +1,97 @@
+//! `rdtp lab server`: receives, repairs, shows the four lists.
+
+use core::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+use std::process::ExitCode;
+
+use clap::Args;
+use rdtp::{
+    app::lab::{PORT, Server, ServerConfig, ServerEvent},
+    classic::{Protocol, Spec, Visitor},
+    endpoint::Endpoint,
+    net::{Clock, Driver, Socket, SocketConfig},
+};
+
+use super::{
+    super::{Failure, Outcome},
+    Common, print, span,
+};
+
+/// Receive numbers from any number of clients, and show of each: as received, corrected,
+/// duplicates, corrupted.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The port; 0 lets the system choose
+    #[arg(long, default_value_t = PORT)]
+    port: u16,
+    /// The address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+    #[command(flatten)]
+    common: Common,
+    /// How many identifiers a client sends, if known: tells when a shuffled list is complete
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+    /// How long a client must be quiet before its complete list is shown
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = span)]
+    quiet: Duration,
+    /// How long a client must be quiet before its incomplete list is shown
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    idle: Duration,
+    /// End when the lists of a client have been shown; status 1 when they are incomplete
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) fn run(options: &Options) -> Outcome {
+    Spec::from(options.common.protocol).visit(Serve(options))
+}
+
+struct Serve<'a>(&'a Options);
+
+impl Visitor for Serve<'_> {
+    type Output = Outcome;
+
+    fn visit<P: Protocol + 'static>(self, protocol: P) -> Outcome {
+        let options = self.0;
+        let Common { checksum, lang, .. } = options.common;
+        let address = SocketAddr::new(options.bind, options.port);
+        let socket = Socket::bind(address, &SocketConfig::default())
+            .map_err(|error| Failure(lang.cannot_bind(address, &error)))?;
+        let local = socket.local_addr();
+        let config = ServerConfig {
+            checksum,
+            local_port: local.port(),
+            count: options.count,
+            quiet: options.quiet,
+            // An incomplete list is looked at after a complete one would have been.
+            idle: options.idle.max(options.quiet),
+            ..ServerConfig::default()
+        };
+        print(&lang.listening(P::NAME, local))?;
+        if local.port() == PORT {
+            print(lang.port_5000())?;
+        }
+        let mut driver = Driver::new(Server::new(protocol, config), socket, Clock::start());
+        loop {
+            driver.turn(&mut (), None)?;
+            while let Some(event) = driver.endpoint_mut().poll_event() {
+                match event {
+                    ServerEvent::Arrived { peer, arrival, seq, reply } => {
+                        print(&lang.arrived(peer, arrival, seq, reply, P::FIELDS))?;
+                    }
+                    ServerEvent::Quiet { peer, complete } => {
+                        if let Some(lists) = driver.endpoint().lists(peer) {
+                            print(&lang.lists(peer, lists, complete))?;
+                        }
+                        if options.once {
+                            return Ok(ExitCode::from(u8::from(!complete)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
