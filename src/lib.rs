@@ -20,6 +20,7 @@ pub mod net;
 pub mod quantity;
 pub mod rng;
 pub mod seq;
+pub mod sim;
 pub mod time;
 pub mod trace;
 pub mod wire;

@@ -135,7 +135,7 @@ impl<P: Protocol> Classic<P> {
 
     /// Whether every message is believed delivered and every packet has left.
     pub fn is_idle(&self) -> bool {
-        self.unacked() == 0 && self.outbox.is_empty()
+        self.unacked() == 0 && self.outbox.is_empty() && self.queue.is_empty()
     }
 
     /// Messages taken by `send` and not yet believed delivered.
@@ -147,7 +147,7 @@ impl<P: Protocol> Classic<P> {
     /// first: no timer runs and nothing waits to be sent. If the peer says the same and the network
     /// is empty, this is a deadlock.
     pub fn is_stalled(&self) -> bool {
-        self.unacked() > 0 && self.timers.is_empty() && self.outbox.is_empty()
+        self.unacked() > 0 && self.timers.is_empty() && self.outbox.is_empty() && !self.can_pump()
     }
 
     /// Whether the endpoint has given up on its peer.
@@ -184,12 +184,17 @@ impl<P: Protocol> Classic<P> {
         self.now = self.now.max(now);
     }
 
-    /// Hands waiting messages to the sender while it takes them and the outbox has room.
+    /// Whether the sender would take a message that waits.
+    fn can_pump(&self) -> bool {
+        let ready = self.sender.as_ref().is_some_and(SenderMachine::ready);
+        ready && !self.queue.is_empty() && !self.closed
+    }
+
+    /// Hands waiting messages to the sender while it takes them and its packets leave. New packets
+    /// do not pile up in front of the driver: when a timeout goes back, what it sends again would
+    /// have to wait behind them.
     fn pump(&mut self) {
-        while self.sender.as_ref().is_some_and(SenderMachine::ready)
-            && self.outbox.len() < self.config.outbox_packets_max
-            && !self.closed
-        {
+        while self.outbox.is_empty() && self.can_pump() {
             let Some(message) = self.queue.pop_front() else { return };
             self.flights.expect();
             let _ = self.step_sender(Input::Send(message));
@@ -203,8 +208,9 @@ impl<P: Protocol> Classic<P> {
         let fired = sender.step(input, &mut self.effects);
         let unacked = sender.unacked();
         let refused = self.report(Side::Sender, fired);
-        self.apply(afresh);
+        // Before the effects: a timer for the oldest packet must find the one that is oldest now.
         let confirmed = self.flights.settle(unacked);
+        self.apply(afresh);
         if confirmed > 0 {
             self.stats.messages_acknowledged += confirmed;
             let total = self.stats.messages_acknowledged;
@@ -263,20 +269,29 @@ impl<P: Protocol> Classic<P> {
         self.tracer.emit(|| TraceEvent::TimerStarted { tag, deadline });
     }
 
-    /// Puts a packet in line for the driver. A data packet that still waits there is not put in
-    /// line again, and feedback that finds the line full is dropped, so the line is bounded.
+    /// Puts a packet in line for the driver. Of a data packet that still waits there only the new
+    /// copy stays, in the order the machine asks for; feedback that finds the line full is dropped.
+    /// So the line is bounded.
     fn enqueue(&mut self, packet: Packet<Payload>) {
-        let waits = match &packet {
-            Packet::Data { seq, .. } => !self.flights.queue(*seq),
-            Packet::Ack { .. } | Packet::Nak { .. } => {
-                let full = self.outbox.len() >= self.config.outbox_packets_max;
-                self.stats.feedback_dropped += u64::from(full);
-                full
+        match &packet {
+            Packet::Data { seq, .. } => {
+                if !self.flights.queue(*seq) {
+                    // What goes back now waits in this order too, so the copy is near the front.
+                    let old = self
+                        .outbox
+                        .iter()
+                        .position(|old| old.kind() == Kind::Data && old.seq() == *seq);
+                    old.and_then(|at| self.outbox.remove(at));
+                }
             }
-        };
-        if !waits {
-            self.outbox.push_back(packet);
+            Packet::Ack { .. } | Packet::Nak { .. } => {
+                if self.outbox.len() >= self.config.outbox_packets_max {
+                    self.stats.feedback_dropped += 1;
+                    return;
+                }
+            }
         }
+        self.outbox.push_back(packet);
     }
 
     fn info(packet: &Packet<impl Deref<Target = [u8]>>) -> PacketInfo {
@@ -454,9 +469,10 @@ impl<P: Protocol> Endpoint for Classic<P> {
 
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         self.advance(now);
-        self.pump();
         let codec = self.config.codec;
-        while let Some(next) = self.outbox.front() {
+        loop {
+            self.pump();
+            let Some(next) = self.outbox.front() else { break };
             let payload = match next {
                 Packet::Data { data, .. } => &**data,
                 Packet::Ack { .. } | Packet::Nak { .. } => &[],
@@ -482,6 +498,7 @@ impl<P: Protocol> Endpoint for Classic<P> {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let ready = !self.outbox.is_empty()
+            || self.can_pump()
             || !self.inbox.is_empty()
             || self.acknowledged.is_some()
             || self.gave_up.is_some();

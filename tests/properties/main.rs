@@ -60,7 +60,7 @@ fn indexed(count: u8) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 400, ..Cases::default() })]
+    #![proptest_config(Cases { cases: 2000, ..Cases::default() })]
 
     #[test]
     fn every_protocol_keeps_its_promise(
