@@ -63,9 +63,7 @@ fn received(client: &UdpSocket) -> Vec<u8> {
 /// Sends Ctrl-C and returns the report.
 #[cfg(unix)]
 fn interrupt(mut proxy: Program) -> Value {
-    let id = proxy.id().to_string();
-    let kill = std::process::Command::new("kill").args(["-INT", &id]).status();
-    assert!(kill.expect("the kill command").success());
+    program::interrupt(proxy.id());
     let report = serde_json::from_str(&proxy.line()).unwrap();
     let finished = proxy.finish();
     assert!(finished.success, "{finished:?}");

@@ -109,6 +109,34 @@ fn rdt10_delivers_where_nothing_is_lost() {
 }
 
 #[test]
+fn ipv6_carries_as_well() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        return;
+    }
+    let directory = Directory::new("ipv6");
+    let (source, into) = (directory.path("source"), directory.path("into"));
+    fs::create_dir(&into).unwrap();
+    fs::write(&source, file(5_000)).unwrap();
+    for listen in ["[::1]:0", "[::]:0"] {
+        let mut receiver = rdtp(&["recv", listen, "--into", into.to_str().unwrap()]);
+        let line = receiver.line();
+        let port = line.split_once("]:").unwrap().1.split(' ').next().unwrap().to_owned();
+        // A socket for all addresses takes IPv4 as well.
+        let hosts = if listen == "[::]:0" { &["[::1]", "127.0.0.1"][..] } else { &["[::1]"] };
+        for host in hosts {
+            let address = format!("{host}:{port}");
+            let sender = rdtp(&["send", source.to_str().unwrap(), &address]).finish();
+            assert!(sender.success, "{sender:?}");
+            let stored = receiver.line();
+            let from = host.trim_matches(['[', ']']);
+            assert!(stored.starts_with("stored ") && stored.contains(from), "{stored}");
+            assert!(receiver.line().starts_with("BLAKE3 "));
+        }
+    }
+    assert_eq!(directory.names("into").len(), 3);
+}
+
+#[test]
 fn an_empty_file_arrives() {
     send_and_compare("empty", 0, &[], LOSSY);
 }
@@ -202,6 +230,31 @@ fn a_sender_that_dies_leaves_no_half_file() {
     assert_eq!(receiver.code, Some(1), "{receiver:?}");
     assert!(receiver.stderr.contains("the sender was not heard"), "{receiver:?}");
     assert!(directory.names("into").is_empty(), "{:?}", directory.names("into"));
+}
+
+/// Ctrl-C on either side leaves no half file: a sender says that it stops, a receiver tidies up.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_side_tidies_up() {
+    for (name, sender_first) in [("sender-stops", true), ("receiver-stops", false)] {
+        let directory = Directory::new(name);
+        let (source, into) = (directory.path("source"), directory.path("into"));
+        fs::create_dir(&into).unwrap();
+        fs::write(&source, file(200_000)).unwrap();
+        let (receiver, address) = receiver(&into, &["--once"]);
+        let flags = ["--window", "1", "--link", "delay=30ms", "--give-up", "1s"];
+        let sender = rdtp(&[&["send", source.to_str().unwrap(), &address], &flags[..]].concat());
+        program::eventually(|| !directory.names("into").is_empty());
+        let first = if sender_first { sender.id() } else { receiver.id() };
+        program::interrupt(first);
+        let (sender, receiver) = (sender.finish(), receiver.finish());
+        assert_eq!((sender.code, receiver.code), (Some(1), Some(1)), "{sender:?} {receiver:?}");
+        let (sender_says, receiver_says) =
+            if sender_first { ("interrupted", "stopped") } else { ("no answer", "interrupted") };
+        assert!(sender.stderr.contains(sender_says), "{sender:?}");
+        assert!(receiver.stderr.contains(receiver_says), "{receiver:?}");
+        assert!(directory.names("into").is_empty(), "{:?}", directory.names("into"));
+    }
 }
 
 #[test]

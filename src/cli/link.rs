@@ -1,10 +1,9 @@
 //! `rdtp link`: any UDP program behind a bad network, without root.
 
-use core::{sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+use core::time::Duration;
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
-    sync::Arc,
 };
 
 use clap::Args;
@@ -17,11 +16,11 @@ use rdtp::{
     trace::{Observer, Watch},
 };
 use serde::Serialize;
-use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use super::{
     Failure, Outcome,
     network::{LinkReport, describe, links, seed_or_new},
+    stop::Stop,
     transfer::resolve,
 };
 
@@ -100,12 +99,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
 
 /// Turns until it is time or a signal comes.
 fn forward(proxy: &mut Proxy, options: &Options) -> Result<(), Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in TERM_SIGNALS {
-        // A second signal ends the program even if the first one finds no ear.
-        flag::register_conditional_default(*signal, Arc::clone(&stop))?;
-        flag::register(*signal, Arc::clone(&stop))?;
-    }
+    let stop = Stop::on_signals()?;
     let end = options.duration.map(|Span(time)| proxy.now() + time);
     let mut observer: Box<dyn Observer> = if options.trace {
         Box::new(Watch(|record: &_| eprintln!("{record}")))
@@ -114,7 +108,7 @@ fn forward(proxy: &mut Proxy, options: &Options) -> Result<(), Failure> {
     };
     let live = (io::stderr().is_terminal() && !options.trace).then(ProgressBar::new_spinner);
     let mut shown_at = Instant::ZERO;
-    while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| proxy.now() < end) {
+    while !stop.is_asked() && end.is_none_or(|end| proxy.now() < end) {
         let refresh = live.as_ref().map(|_| shown_at + REFRESH);
         proxy.turn(&mut *observer, [end, refresh].into_iter().flatten().min())?;
         if let Some(live) = &live

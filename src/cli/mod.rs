@@ -9,6 +9,7 @@ mod machine;
 mod network;
 mod recv;
 mod send;
+mod stop;
 mod store;
 mod transfer;
 

@@ -25,6 +25,7 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::NetworkArgs,
+    stop::Stop,
     store::Partial,
     transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve, seconds},
 };
@@ -35,7 +36,8 @@ use super::{
 /// matches. What exists is never overwritten: a second report.pdf becomes report (1).pdf. Names
 /// that could lead out of the directory, hide or deceive are refused.
 ///
-/// The exit status with --once is 0 when the file was stored whole, and 1 otherwise.
+/// The exit status with --once is 0 when the file was stored whole, and 1 otherwise. Without it,
+/// Ctrl-C ends the program; what is half received is removed.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Where to listen, as HOST:PORT; port 0 lets the system choose, and the choice is printed
@@ -152,7 +154,8 @@ impl Server<'_> {
 
     fn serve(mut self) -> Outcome {
         let mut observer = self.options.protocol.observer();
-        loop {
+        let stop = Stop::on_signals()?;
+        while !stop.is_asked() {
             self.driver.turn(&mut *observer, self.wake_at())?;
             while let Some(event) = self.driver.endpoint_mut().poll_event() {
                 match event {
@@ -171,6 +174,9 @@ impl Server<'_> {
                 return Ok(code);
             }
         }
+        // What is half received goes with its temporary file.
+        self.transfers.clear();
+        if self.options.once { Err(Failure("interrupted".into())) } else { Ok(ExitCode::SUCCESS) }
     }
 
     /// Lets the last acknowledgements go out.
@@ -225,6 +231,8 @@ impl Server<'_> {
         let Some(verdict) = transfer.receiver.poll_message() else { return Ok(()) };
         let now = self.driver.now();
         transfer.ended_at = Some(now);
+        // A sender that has stopped does not wait for the verdict.
+        transfer.over = transfer.receiver.verdict() == Some(Err(Refusal::Aborted));
         if let Some(endpoint) = self.driver.endpoint_mut().get_mut(peer) {
             endpoint.send(now, &verdict)?;
         }

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::{LinkReport, NetworkArgs, describe},
+    stop::Stop,
     transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve},
 };
 
@@ -58,6 +59,9 @@ const FEED_MAX: usize = 64;
 const LINGER_QUIET: Duration = Duration::from_millis(700);
 /// How long a sender lingers at most.
 const LINGER_MAX: Duration = Duration::from_secs(5);
+
+/// How long a sender that stops tries to tell the receiver.
+const ABORT_MAX: Duration = Duration::from_secs(2);
 
 type Line = Driver<Box<dyn Conversation + Send>>;
 
@@ -193,8 +197,14 @@ fn transfer(
     let give_up = options.protocol.give_up();
     let mut message = Vec::new();
     let mut moved_at = line.now();
+    let stop = Stop::on_signals()?;
     loop {
-        if let Err(failure) = feed(line, session, file, &mut message) {
+        let fed = if stop.is_asked() {
+            Err(Failure("interrupted: the receiver is told to discard the file".into()))
+        } else {
+            feed(line, session, file, &mut message)
+        };
+        if let Err(failure) = fed {
             // Tell the receiver, so that it need not wait; whether it hears is its own business.
             let now = line.now();
             let _ = line.endpoint_mut().send(now, &session.abort());
@@ -240,7 +250,8 @@ fn feed(
     message: &mut Vec<u8>,
 ) -> Result<(), Failure> {
     for _ in 0..FEED_MAX {
-        if line.endpoint().queue_room() == 0
+        // One place stays free for an abort.
+        if line.endpoint().queue_room() <= 1
             || line.is_blocked()
             || !session.next_message(message, |space| file.read(space))?
         {
@@ -272,7 +283,7 @@ fn linger(line: &mut Line, observer: &mut dyn Observer) -> io::Result<()> {
 /// Lets what is ready go out, such as the acknowledgement of the verdict; with `confirmed` waits a
 /// moment for the receiver's acknowledgements as well.
 fn flush(line: &mut Line, observer: &mut dyn Observer, confirmed: bool) -> io::Result<()> {
-    let limit = line.now() + FLUSH_MAX;
+    let limit = line.now() + if confirmed { ABORT_MAX } else { FLUSH_MAX };
     let now = |line: &Line| line.now().min(limit);
     while now(line) < limit
         && (line.has_work(now(line)) || (confirmed && !line.endpoint().is_idle()))

@@ -64,6 +64,9 @@ impl ProtocolArgs {
             timeout: self.timeout.0,
             // Silence is judged by time here, the same for every protocol: see `give_up`.
             attempts_max: None,
+            // Enough to refill the window; more would only delay an abort, and the progress bar
+            // would run ahead.
+            queue_messages_max: 16,
             ..Config::default()
         }
     }

@@ -48,6 +48,25 @@ pub struct ProxyStats {
 /// Each client gets its own socket towards the target, so that the target sees as many peers as
 /// there are clients and its answers find their way. In traces the clients are `A` and the target
 /// is `B`.
+///
+/// ```
+/// use rdtp::{
+///     link::Link,
+///     net::{Clock, Proxy, ProxyConfig, Socket, SocketConfig},
+///     rng::Seed,
+/// };
+///
+/// let target = "127.0.0.1:5001".parse()?;
+/// let listener = Socket::bind("127.0.0.1:0".parse()?, &SocketConfig::default())?;
+/// let up = Link::new("loss=20%".parse()?, Seed::new(7).split("up"));
+/// let down = Link::new("loss=20%".parse()?, Seed::new(7).split("down"));
+/// let mut proxy =
+///     Proxy::new(listener, target, (up, down), Clock::start(), ProxyConfig::default());
+/// let now = proxy.now();
+/// proxy.turn(&mut (), Some(now))?; // and so on, in a loop
+/// assert_eq!(proxy.up().stats().total().offered, 0);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Proxy {
     config: ProxyConfig,

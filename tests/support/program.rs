@@ -82,6 +82,13 @@ impl Program {
     }
 }
 
+/// Sends Ctrl-C to the process of that number.
+#[cfg(unix)]
+pub(crate) fn interrupt(id: u32) {
+    let kill = Command::new("kill").args(["-INT", &id.to_string()]).status();
+    assert!(kill.expect("the kill command").success());
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         self.kill();

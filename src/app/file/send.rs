@@ -44,6 +44,38 @@ enum State {
 }
 
 /// The sending side: header, data, trailer; then it waits for the verdict.
+///
+/// ```
+/// use rdtp::app::file::{Action, Digest, FileReceiver, FileSender};
+///
+/// /// A sum is no digest to trust, but short.
+/// #[derive(Default)]
+/// struct Sum(u8);
+/// impl Digest for Sum {
+///     fn update(&mut self, bytes: &[u8]) {
+///         self.0 = bytes.iter().fold(self.0, |sum, byte| sum.wrapping_add(*byte));
+///     }
+///     fn finish(&self) -> [u8; 32] {
+///         [self.0; 32]
+///     }
+/// }
+///
+/// let mut file = &b"contents"[..];
+/// let mut sender = FileSender::new(Sum::default(), "name.txt", 8, 5)?;
+/// let mut receiver = FileReceiver::new(Sum::default(), 1_000);
+/// let mut stored = Vec::new();
+/// let mut message = Vec::new();
+/// while sender.next_message(&mut message, |space| std::io::Read::read(&mut file, space))? {
+///     match receiver.handle_message(&message) {
+///         Action::Write(bytes) => stored.extend_from_slice(bytes),
+///         Action::Finish => receiver.stored(),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// sender.handle_message(&receiver.poll_message().expect("a verdict"));
+/// assert_eq!((sender.verdict(), &stored[..]), (Some(Ok(())), &b"contents"[..]));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileSender<D> {
     digest: D,
