@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
 //! status: 0 done, 1 failed, 2 bad usage.
 
+mod demo;
 mod lab;
 mod link;
 mod machine;
@@ -40,6 +41,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Options),
     Lab(lab::Options),
     Machine(machine::Options),
     Link(link::Options),
@@ -51,6 +53,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Outcome = match cli.command {
+        Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
         Command::Machine(options) => machine::run(&options),
         Command::Link(options) => link::run(&options),

@@ -1,0 +1,220 @@
+//! `rdtp demo`: one file, one bad network, every protocol.
+
+mod race;
+mod table;
+
+use core::time::Duration;
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use rdtp::{
+    classic::{Spec, SpecError, rdt10::Rdt10},
+    link::Profile,
+    quantity::Span,
+    rng::Seed,
+    wire::{Checksum, Codec},
+};
+use serde::Serialize;
+
+use super::{Failure, Outcome, network::seed_or_new, transfer::hex};
+use race::{Race, Verdict};
+
+/// Watch a real file cross a real UDP socket through a bad network, protocol by protocol
+///
+/// Two UDP endpoints on this machine's loopback exchange a file through induced loss, copies,
+/// shuffling and damage: first raw UDP, then the protocols of the textbook. Those that tolerate such
+/// a network deliver the file intact; the others fail, and the table says why.
+///
+/// The exit status is 0 if every protocol that tolerates the network delivered the file intact.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// File to send; without one, a small picture that the program carries
+    file: Option<PathBuf>,
+    /// The bad network: a preset (perfect, lossy20, wifi, hostile, ...), faults, or both
+    #[arg(long, value_name = "FAULTS", default_value = DEFAULT_LINK)]
+    link: Profile,
+    /// Seed of all chance in the network; without one a new seed is drawn and printed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Protocols in the order in which they run, separated by commas: udp, rdt1.0 to rdt3.0, saw:M,
+    /// gbn:N/M, sr:N/M; windows that are illegal for their numbers too
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = DEFAULT_PROTOCOLS,
+          value_parser = contender)]
+    protocols: Vec<Contender>,
+    /// Bytes of the file in each packet
+    #[arg(long, value_name = "BYTES", default_value = "256",
+          value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    chunk: u32,
+    /// Checksum of each packet: none, internet, crc16 or crc32c
+    #[arg(long, value_name = "NAME", default_value_t)]
+    checksum: Checksum,
+    /// The most time each protocol gets
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    limit: Span,
+    /// Directory in which to keep what each protocol delivered, to look at
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// Print the results as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const DEFAULT_LINK: &str = "loss=20%,dup=10%,reorder=20%:3:20ms,corrupt=5%,delay=2ms±1ms";
+const DEFAULT_PROTOCOLS: &str = "udp,rdt2.0,rdt2.1,rdt2.2,rdt3.0,saw:256,gbn,sr";
+
+/// The picture that is sent when no file is named.
+const PICTURE: &[u8] = include_bytes!("../../../examples/data/lighthouse.bmp");
+
+/// One protocol of the list.
+#[derive(Clone, Debug)]
+struct Contender {
+    name: String,
+    spec: Spec,
+    /// Without any header: raw UDP.
+    bare: bool,
+}
+
+/// The whole result, for `--json`. Sizes are in bytes, times in seconds, rates between 0 and 1.
+#[derive(Debug, Serialize)]
+struct Results {
+    link: String,
+    seed: u64,
+    file: String,
+    file_bytes: usize,
+    file_blake3: String,
+    chunk_bytes: u32,
+    protocols: Vec<Row>,
+}
+
+/// What came of one protocol.
+#[derive(Debug, Serialize)]
+struct Row {
+    protocol: String,
+    tolerates_link: bool,
+    intact: bool,
+    outcome: String,
+    reason: String,
+    delivered_bytes: usize,
+    blake3: String,
+    seconds: f64,
+    datagrams: u64,
+    retransmissions: u64,
+    effective_loss: f64,
+    #[serde(skip)]
+    delivered: Vec<u8>,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let (name, file) = match &options.file {
+        Some(path) => {
+            let wrong = |error| Failure(format!("{}: {error}", path.display()));
+            (path.display().to_string(), fs::read(path).map_err(wrong)?)
+        }
+        None => ("lighthouse.bmp".to_owned(), PICTURE.to_vec()),
+    };
+    let seed = seed_or_new(options.seed);
+    let mut results = Results {
+        link: options.link.to_string(),
+        seed: seed.number(),
+        file: name,
+        file_bytes: file.len(),
+        file_blake3: blake3::hash(&file).to_string(),
+        chunk_bytes: options.chunk,
+        protocols: Vec::new(),
+    };
+    if !options.json {
+        table::print_head(&results);
+    }
+    for contender in &options.protocols {
+        let row = race(options, contender, &file, seed)?;
+        if !options.json {
+            table::print_row(&row, file.len());
+        }
+        if let Some(directory) = &options.into {
+            keep(directory, &results.file, &row)?;
+        }
+        results.protocols.push(row);
+    }
+    if options.json {
+        println!("{}", serde_json::to_string(&results)?);
+    } else {
+        table::print_foot(&results, options.into.as_deref());
+    }
+    let broken = results.protocols.iter().find(|row| row.tolerates_link && !row.intact);
+    match broken {
+        None => Ok(ExitCode::SUCCESS),
+        Some(row) => Err(Failure(format!(
+            "{} tolerates this network and did not deliver the file: {}",
+            row.protocol, row.outcome
+        ))),
+    }
+}
+
+/// `udp`, or a protocol as [`Spec`] reads it, with illegal windows allowed: they are asked for by
+/// name here, and the point is to see them break.
+fn contender(text: &str) -> Result<Contender, SpecError> {
+    if text == "udp" {
+        return Ok(Contender { name: text.to_owned(), spec: Spec::Rdt10(Rdt10), bare: true });
+    }
+    let spec = Spec::parse_even_if_illegal(text)?;
+    Ok(Contender { name: spec.to_string(), spec, bare: false })
+}
+
+fn race(options: &Options, contender: &Contender, file: &[u8], seed: Seed) -> Result<Row, Failure> {
+    let limit: Duration = options.limit.0;
+    let codec =
+        if contender.bare { Codec::Bare } else { Codec::Compact { checksum: options.checksum } };
+    let chunk = options.chunk as usize;
+    let race = Race::start(contender, codec, file, chunk, &options.link, seed)?;
+    let finish = race.run(limit, !options.json)?;
+    let excess = options.link.channel().exceeds(contender.spec.tolerates());
+    let tolerates = excess.is_empty();
+    let intact = finish.delivered == file;
+    let verdict = finish.verdict;
+    Ok(Row {
+        protocol: contender.name.clone(),
+        tolerates_link: tolerates,
+        intact,
+        outcome: outcome(&verdict, &finish.delivered, file),
+        reason: reason(intact, &excess),
+        delivered_bytes: finish.delivered.len(),
+        blake3: hex(blake3::hash(&finish.delivered).as_bytes()),
+        seconds: finish.elapsed.as_secs_f64(),
+        datagrams: finish.datagrams,
+        retransmissions: finish.retransmissions,
+        effective_loss: finish.effective_loss,
+        delivered: finish.delivered,
+    })
+}
+
+/// What happened, in a few words.
+fn outcome(verdict: &Verdict, delivered: &[u8], file: &[u8]) -> String {
+    let same = delivered.iter().zip(file).take_while(|(a, b)| a == b).count();
+    let wrong = same < delivered.len();
+    match verdict {
+        Verdict::Finished if delivered == file => "intact".into(),
+        Verdict::Finished if wrong => format!("wrong from byte {same} on"),
+        Verdict::Finished => format!("{} bytes missing", file.len() - same),
+        Verdict::Deadlock => "deadlock: both sides wait for ever".into(),
+        Verdict::GaveUp { attempts } => format!("gave up after {attempts} attempts"),
+        Verdict::OutOfTime => "out of time".into(),
+    }
+}
+
+/// Why it had to come so, read from what the protocol says that it tolerates.
+fn reason(intact: bool, excess: &[String]) -> String {
+    match (intact, excess.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!("by luck, for the network {}", excess.join(", ")),
+        (false, true) => "it should have borne this network".into(),
+        (false, false) => format!("too much for it: the network {}", excess.join(", ")),
+    }
+}
+
+fn keep(directory: &PathBuf, file: &str, row: &Row) -> Result<(), Failure> {
+    let base = rdtp::app::file::final_component(file);
+    let path = directory.join(format!("{}-{base}", row.protocol.replace([':', '/'], "_")));
+    let wrong = |error| Failure(format!("{}: {error}", path.display()));
+    fs::create_dir_all(directory).map_err(wrong)?;
+    fs::write(&path, &row.delivered).map_err(wrong)
+}
