@@ -1,6 +1,42 @@
 //! Reliable data transfer over UDP: unreliable datagrams in, every byte delivered exactly once and
 //! in order out.
+//!
+//! ```text
+//!    application      messages
+//!         |
+//!    classic          rdt 1.0  2.0  2.1  2.2  3.0   go-back-N   selective repeat   yours
+//!         |
+//!    link             loss, copies, shuffling, damage, delay, a bottleneck, outages: seeded
+//!         |
+//!    sim | net        virtual time, or real UDP sockets
+//! ```
+//!
+//! The one idea: **a protocol is a value that never touches a clock, a socket or a random source.**
+//! It is told the time and handed bytes; it returns bytes, deadlines and events. The same code
+//! therefore runs in the simulator and over real sockets, behind a bad network in either.
+//!
+//! Read these four first:
+//!
+//! 1. [`classic::rdt30`]: a machine next to its figure in the book;
+//! 2. [`endpoint`]: what every driver knows of a protocol, and the nine rules both sides keep;
+//! 3. [`link`]: the bad network and its text form;
+//! 4. [`sim::Transfer`]: messages through a bad network, and what came of it.
+//!
+//! ```
+//! use rdtp::sim::{Transfer, Verdict};
+//!
+//! let transfer = Transfer::new(vec![b"hello".to_vec()]).over("loss=20%".parse()?).seed(7);
+//! assert_eq!(transfer.run("gbn".parse()?, &mut ())?.verdict, Verdict::Intact);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | (none) | everything but the rows below: `no_std` with `alloc`, no unsafe code |
+//! | `net` | the driver for real sockets |
+//! | `cli` (default) | the program `rdtp` |
 #![no_std]
+#![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;
@@ -24,3 +60,8 @@ pub mod sim;
 pub mod time;
 pub mod trace;
 pub mod wire;
+
+/// The README's example, compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 //!
 //! A [`World`] holds nodes and the [links](crate::link) between them and lets events happen in the
 //! order of (time, number of the event). Nothing else decides an order, so two runs of a seed are
-//! identical to the byte. [`transfer`] is the run that most questions need: messages from one node
+//! identical to the byte. A [`Transfer`] is the run that most questions need: messages from one node
 //! to another through a bad network, and a verdict.
 
 mod transfer;
