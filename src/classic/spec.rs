@@ -154,6 +154,15 @@ impl Spec {
         parse(text, true)
     }
 
+    /// The same protocol, unless its window is illegal for its modulus.
+    pub fn legal(self) -> Result<Self, SpecError> {
+        match self {
+            Self::GoBackN(p) => go_back_n(p.window(), p.modulus(), false),
+            Self::SelectiveRepeat(p) => selective_repeat(p.window(), p.modulus(), false),
+            other => Ok(other),
+        }
+    }
+
     /// The same protocol with another window, and with other numbers where given. Fails for
     /// protocols that have no window or no choice of numbers.
     pub fn with(
@@ -381,7 +390,9 @@ mod tests {
         assert!(message("gbn:8/8").contains("at most 7"));
         assert!(message("sr:3/4").contains("at most 2"));
         assert!(message("gbn:100000").contains("65536"));
-        assert!(Spec::parse_even_if_illegal("sr:3/4").is_ok());
+        let illegal = Spec::parse_even_if_illegal("sr:3/4").unwrap();
+        assert!(illegal.legal().is_err());
+        assert!("gbn:3/4".parse::<Spec>().unwrap().legal().is_ok());
     }
 
     #[test]

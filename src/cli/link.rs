@@ -85,10 +85,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let (target, link) = (target.to_string(), options.link.to_string());
         print_json(&Report::Listening { address, target, link, seed: seed.number() })?;
     } else {
-        println!("listening on {address}, forwarding to {target}");
-        println!("link {}, seed {seed}", options.link);
+        say!("listening on {address}, forwarding to {target}");
+        say!("link {}, seed {seed}", options.link);
         if options.duration.is_none() {
-            println!("Ctrl-C ends it with a report");
+            say!("Ctrl-C ends it with a report");
         }
     }
     io::stdout().flush()?;
@@ -148,14 +148,14 @@ fn report(proxy: &Proxy, json: bool) -> Result<(), Failure> {
             down: LinkReport::new(proxy.down()),
         })?;
     } else {
-        println!("{} clients, {} datagrams refused", stats.clients, stats.refused);
-        println!("{}", describe("up", proxy.up()));
-        println!("{}", describe("down", proxy.down()));
+        say!("{} clients, {} datagrams refused", stats.clients, stats.refused);
+        say!("{}", describe("up", proxy.up()));
+        say!("{}", describe("down", proxy.down()));
     }
     Ok(io::stdout().flush()?)
 }
 
 fn print_json(report: &Report) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(report)?);
+    say!("{}", serde_json::to_string(report)?);
     Ok(())
 }

@@ -55,9 +55,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
         None => Spec::book(),
     };
     for spec in specs {
-        println!("{}", spec.visit(Draw(notation)));
+        say!("{}", spec.visit(Draw(notation)));
         if matches!(notation, Notation::Text) {
-            println!("Channel it tolerates: {}.\n", spec.tolerates());
+            say!("Channel it tolerates: {}.\n", spec.tolerates());
         }
     }
     Ok(ExitCode::SUCCESS)

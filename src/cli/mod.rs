@@ -3,6 +3,13 @@
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
 //! status: 0 done, 1 failed, 2 bad usage.
 
+/// `println!`, but a reader that has gone (`rdtp machine | head`) ends the program quietly.
+macro_rules! say {
+    ($($arguments:tt)*) => {
+        $crate::cli::print_line(format_args!($($arguments)*))
+    };
+}
+
 mod demo;
 mod lab;
 mod link;
@@ -14,7 +21,10 @@ mod stop;
 mod store;
 mod transfer;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::{self, ExitCode},
+};
 
 use clap::{Parser, Subcommand};
 
@@ -28,12 +38,28 @@ impl<E: core::error::Error> From<E> for Failure {
     }
 }
 
+/// Writes a line to standard output; see `say!`.
+pub(crate) fn print_line(line: core::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        let gone = error.kind() == io::ErrorKind::BrokenPipe;
+        if !gone {
+            eprintln!("rdtp: standard output: {error}");
+        }
+        process::exit(i32::from(!gone));
+    }
+}
+
 /// What a command comes to.
 pub(crate) type Outcome = Result<ExitCode, Failure>;
 
 /// Reliable data transfer over UDP: see the textbook's protocols survive a bad network, or break.
 #[derive(Debug, Parser)]
-#[command(name = "rdtp", version, arg_required_else_help = true)]
+#[command(
+    name = "rdtp",
+    version,
+    arg_required_else_help = true,
+    after_help = "Start with: rdtp demo"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

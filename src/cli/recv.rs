@@ -146,7 +146,7 @@ impl Server<'_> {
         if self.options.protocol.json {
             print_json(&Report::Listening { address, protocol: spec.to_string() })?;
         } else {
-            println!("listening on {address} for {spec}, into {}", self.options.into.display());
+            say!("listening on {address} for {spec}, into {}", self.options.into.display());
         }
         // Whoever started this program waits for the line.
         Ok(io::stdout().flush()?)
@@ -328,8 +328,8 @@ impl Incoming {
             })?;
         } else if let Some(path) = &self.path {
             let (path, bytes) = (path.display(), grouped(bytes));
-            println!("stored {path} ({bytes} bytes) from {peer} in {}", seconds(time));
-            println!("BLAKE3 {digest}");
+            say!("stored {path} ({bytes} bytes) from {peer} in {}", seconds(time));
+            say!("BLAKE3 {digest}");
         }
         if let Some(failure) = &self.failure {
             let name = if self.name.is_empty() { "a file" } else { &self.name };
@@ -340,6 +340,6 @@ impl Incoming {
 }
 
 fn print_json(report: &Report<'_>) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(report)?);
+    say!("{}", serde_json::to_string(report)?);
     Ok(())
 }

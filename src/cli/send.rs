@@ -119,7 +119,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let failure = result.err().map(|failure| failure.0);
     let report = report(&line, &session, spec, peer, time, failure.clone());
     if options.protocol.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
         print(&report, &line);
     }
@@ -157,7 +157,7 @@ fn report(
 
 fn print(report: &Report, line: &Line) {
     if report.ok {
-        println!(
+        say!(
             "sent {} ({} bytes) to {} over {} in {:.2} s: {} packets, {} retransmissions",
             report.name,
             grouped(report.bytes),
@@ -167,11 +167,11 @@ fn print(report: &Report, line: &Line) {
             report.packets,
             report.retransmissions,
         );
-        println!("the receiver confirms BLAKE3 {}", report.blake3);
+        say!("the receiver confirms BLAKE3 {}", report.blake3);
     }
     if let Some((up, down)) = line.links() {
-        println!("{}", describe("up", up));
-        println!("{}", describe("down", down));
+        say!("{}", describe("up", up));
+        say!("{}", describe("down", down));
     }
 }
 

@@ -21,7 +21,8 @@ use super::Failure;
 pub(crate) struct ProtocolArgs {
     /// Protocol: rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M, for window N and
     /// M sequence numbers
-    #[arg(long, value_name = "NAME", default_value = "sr")]
+    #[arg(long, value_name = "NAME", default_value = "sr",
+          value_parser = Spec::parse_even_if_illegal)]
     protocol: Spec,
     /// Window of go-back-N or selective repeat, in packets
     #[arg(long, value_name = "N")]
@@ -32,6 +33,9 @@ pub(crate) struct ProtocolArgs {
     /// Bits of a sequence number: --modulus 2^K
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=62))]
     bits: Option<u32>,
+    /// Allow a window that is illegal for its sequence numbers, to see it break
+    #[arg(long)]
+    illegal_window: bool,
     /// Checksum of each packet: none, internet, crc16 or crc32c
     #[arg(long, value_name = "NAME", default_value_t)]
     checksum: Checksum,
@@ -54,7 +58,8 @@ impl ProtocolArgs {
     /// The protocol with its parameters.
     pub(crate) fn spec(&self) -> Result<Spec, Failure> {
         let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
-        Ok(self.protocol.with(self.window, modulus, false)?)
+        let spec = self.protocol.with(self.window, modulus, true)?;
+        Ok(if self.illegal_window { spec } else { spec.legal()? })
     }
 
     /// How its machines become endpoints.

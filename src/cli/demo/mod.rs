@@ -136,7 +136,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         results.protocols.push(row);
     }
     if options.json {
-        println!("{}", serde_json::to_string(&results)?);
+        say!("{}", serde_json::to_string(&results)?);
     } else {
         table::print_foot(&results, options.into.as_deref());
     }

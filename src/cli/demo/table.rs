@@ -8,22 +8,28 @@ use std::{
 use super::{super::transfer::grouped, Results, Row};
 
 pub(super) fn print_head(results: &Results) {
-    println!(
+    say!(
         "{} ({} bytes) over UDP on loopback, {} bytes a packet",
         results.file,
         grouped(results.file_bytes as u64),
         results.chunk_bytes
     );
-    println!("network {}, seed {}", results.link, results.seed);
-    println!("BLAKE3 {}\n", &results.file_blake3);
-    println!(
+    say!("network {}, seed {}", results.link, results.seed);
+    say!("BLAKE3 {}\n", &results.file_blake3);
+    say!(
         "{:<9} {:>9} {:>7} {:>8} {:>9} {:>6} {:>6}  digest",
-        "protocol", "delivered", "of file", "time", "datagrams", "resent", "lost"
+        "protocol",
+        "delivered",
+        "of file",
+        "time",
+        "datagrams",
+        "resent",
+        "lost"
     );
 }
 
 pub(super) fn print_row(row: &Row, file_bytes: usize) {
-    println!(
+    say!(
         "{:<9} {:>9} {:>6}% {:>7.2}s {:>9} {:>6} {:>5.1}%  {}",
         row.protocol,
         grouped(row.delivered_bytes as u64),
@@ -36,21 +42,18 @@ pub(super) fn print_row(row: &Row, file_bytes: usize) {
     );
     for why in [&row.outcome, &row.reason] {
         if !row.reason.is_empty() {
-            println!("{:10}{why}", "");
+            say!("{:10}{why}", "");
         }
     }
 }
 
 pub(super) fn print_foot(results: &Results, into: Option<&Path>) {
     let intact = results.protocols.iter().filter(|row| row.intact).count();
-    println!("\n{intact} of {} delivered the file intact.", results.protocols.len());
+    say!("\n{intact} of {} delivered the file intact.", results.protocols.len());
     if let Some(directory) = into {
-        println!("What each delivered is in {}.", directory.display());
+        say!("What each delivered is in {}.", directory.display());
     }
-    println!(
-        "Again with the same faults: rdtp demo --seed {} --link '{}'",
-        results.seed, results.link
-    );
+    say!("Again with the same faults: rdtp demo --seed {} --link '{}'", results.seed, results.link);
 }
 
 /// Green or red on a terminal that may show colours.
