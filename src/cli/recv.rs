@@ -108,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if !options.into.is_dir() {
         return Err(Failure(format!("{}: not a directory", options.into.display())));
     }
-    let spec = options.protocol.spec()?;
+    let spec = options.protocol.spec();
     let config = options.protocol.config();
     // What does not go together is to be known now, not when somebody sends.
     spec.endpoint(config, address)?;

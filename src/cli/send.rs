@@ -92,7 +92,7 @@ struct Links {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let peer = resolve(&options.address)?;
-    let spec = options.protocol.spec()?;
+    let spec = options.protocol.spec();
     let (mut file, size) = open(&options.file)?;
     let path = options.file.to_string_lossy();
     let name = options.name.as_deref().unwrap_or_else(|| final_component(&path));

@@ -3,7 +3,7 @@
 use core::{fmt::Write as _, net::SocketAddr, str::FromStr, time::Duration};
 use std::net::ToSocketAddrs;
 
-use clap::Args;
+use clap::{Args, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use rdtp::{
     app::file::Digest,
@@ -55,11 +55,15 @@ pub(crate) struct ProtocolArgs {
 }
 
 impl ProtocolArgs {
-    /// The protocol with its parameters.
-    pub(crate) fn spec(&self) -> Result<Spec, Failure> {
+    /// The protocol with its parameters. Parameters that do not go together are bad usage, as if
+    /// one of them could not be read, and end the program.
+    pub(crate) fn spec(&self) -> Spec {
         let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
-        let spec = self.protocol.with(self.window, modulus, true)?;
-        Ok(if self.illegal_window { spec } else { spec.legal()? })
+        let spec = self.protocol.with(self.window, modulus, true);
+        let legal = |spec: Spec| if self.illegal_window { Ok(spec) } else { spec.legal() };
+        spec.and_then(legal).unwrap_or_else(|error| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).exit()
+        })
     }
 
     /// How its machines become endpoints.
