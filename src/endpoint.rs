@@ -29,7 +29,7 @@
 //! 8. The same calls with the same arguments give the same bytes.
 //! 9. Every queue that a peer can make grow has a named limit in the endpoint's configuration.
 //!
-//! `tests/contract.rs` holds every endpoint of this crate to these rules.
+//! `tests/contract/` holds every endpoint of this crate to these rules.
 
 use core::{fmt, net::SocketAddr};
 

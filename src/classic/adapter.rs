@@ -60,6 +60,8 @@ pub struct Classic<P: Protocol> {
     flights: Flights,
     /// Packets that wait for the driver.
     outbox: VecDeque<Packet<Payload>>,
+    /// How many of them are feedback.
+    feedback_waiting: usize,
     inbox: VecDeque<Payload>,
     /// A confirmation, or the news that all is over, that the application has not fetched.
     acknowledged: Option<u64>,
@@ -86,6 +88,7 @@ impl<P: Protocol> Classic<P> {
             queue: VecDeque::new(),
             flights: Flights::new(protocol.modulus()),
             outbox: VecDeque::new(),
+            feedback_waiting: 0,
             inbox: VecDeque::new(),
             acknowledged: None,
             gave_up: None,
@@ -271,7 +274,8 @@ impl<P: Protocol> Classic<P> {
 
     /// Puts a packet in line for the driver. Of a data packet that still waits there only the new
     /// copy stays, in the order the machine asks for; feedback that finds the line full is dropped.
-    /// So the line is bounded.
+    /// So the line is bounded. Data does not count against feedback: two sides that only repeat
+    /// their windows would never hear each other's ACKs.
     fn enqueue(&mut self, packet: Packet<Payload>) {
         match &packet {
             Packet::Data { seq, .. } => {
@@ -285,10 +289,11 @@ impl<P: Protocol> Classic<P> {
                 }
             }
             Packet::Ack { .. } | Packet::Nak { .. } => {
-                if self.outbox.len() >= self.config.outbox_packets_max {
+                if self.feedback_waiting >= self.config.outbox_packets_max {
                     self.stats.feedback_dropped += 1;
                     return;
                 }
+                self.feedback_waiting += 1;
             }
         }
         self.outbox.push_back(packet);
@@ -396,6 +401,7 @@ impl<P: Protocol> Classic<P> {
             self.gave_up = Some(attempts);
             self.timers.clear();
             self.outbox.clear();
+            self.feedback_waiting = 0;
             self.tracer.emit(|| TraceEvent::GaveUp { attempts });
         }
         hopeless
@@ -482,9 +488,9 @@ impl<P: Protocol> Endpoint for Classic<P> {
             if carried && !batch.write(codec.encoded_len(&frame), |out| codec.encode(&frame, out)) {
                 break;
             }
-            if let Some(packet) = self.outbox.pop_front()
-                && carried
-            {
+            let Some(packet) = self.outbox.pop_front() else { break };
+            self.feedback_waiting -= usize::from(packet.kind() != Kind::Data);
+            if carried {
                 self.departed(&packet);
             }
         }

@@ -51,8 +51,8 @@ pub struct Config {
     /// discarded, and the peer's sender must repeat it. Selective repeat may pass this by one
     /// window when a gap closes.
     pub inbox_messages_max: usize,
-    /// The most packets that wait for the driver. Feedback beyond it is dropped, as if the network
-    /// had; data is never queued twice.
+    /// The most ACKs and NAKs that wait for the driver. More are dropped, as if the network had. Of
+    /// data there waits at most one window: no packet is queued twice.
     pub outbox_packets_max: usize,
 }
 

@@ -224,13 +224,14 @@ impl<P: Protocol> Endpoint for Server<P> {
         let ServerConfig { count, idle, .. } = self.config;
         let mut due = Vec::new();
         for (&peer, session) in &mut self.sessions {
-            let Some((at, always)) = session.report.filter(|&(at, _)| at <= now) else { continue };
+            let Some((_, always)) = session.report.filter(|&(at, _)| at <= now) else { continue };
             let complete = session.lists.looks_complete(count);
-            if complete || always {
+            let idle_at = session.last_at + idle;
+            if complete || always || idle_at <= now {
                 session.report = None;
                 due.push(ServerEvent::Quiet { peer, complete });
             } else {
-                session.report = Some((at.max(session.last_at + idle), true));
+                session.report = Some((idle_at, true));
             }
         }
         for event in due {

@@ -1,0 +1,135 @@
+//! The nine rules of `rdtp::endpoint`, held against every endpoint of the crate.
+//!
+//! `subject.rs` says which endpoints there are; to add one takes an implementation of `App` and a
+//! line in `all`. `play.rs` calls any method at any time and writes down what it says, `drive.rs`
+//! has drivers that do no more than the contract asks of them, `flood.rs` has peers that never stop
+//! and applications that never listen. `liar.rs` shows that an endpoint which breaks a rule is
+//! caught.
+
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+mod drive;
+mod flood;
+mod liar;
+mod play;
+mod subject;
+
+use core::time::Duration;
+use std::sync::LazyLock;
+
+use drive::{Drive, Habit};
+use play::{Extra, Op, Play};
+use proptest::{prelude::*, test_runner::Config as Cases};
+use subject::Case;
+
+/// Messages of one transfer: more than any window, queue or sequence of numbers here.
+const MESSAGES: usize = 60;
+
+fn with_case<T>(which: usize, run: impl FnOnce(&Case) -> T) -> T {
+    let cases = subject::all(false);
+    run(&cases[which % cases.len()])
+}
+
+static CASES: LazyLock<usize> = LazyLock::new(|| subject::all(false).len());
+
+fn transcript(case: &Case, ops: &[Op], extra: Extra) -> Result<String, TestCaseError> {
+    let mut play = Play::wild(case, extra);
+    play.run(ops).map_err(TestCaseError::fail)?;
+    Ok(play.transcript())
+}
+
+proptest! {
+    #![proptest_config(Cases { cases: 600, ..Cases::default() })]
+
+    /// Rules 1 and 7, and 4: a datagram in flight is one that the driver keeps, a lost one is one
+    /// that it dropped.
+    #[test]
+    fn order_affects_no_correctness(which in 0..*CASES, ops in play::ops()) {
+        with_case(which, |case| {
+            let Some(mut play) = Play::sound(case) else { return Ok(()) };
+            let outcome = play.run(&ops).and_then(|()| play.finish());
+            outcome.map_err(|fault| TestCaseError::fail(format!("{}: {fault}", case.name)))
+        })?;
+    }
+
+    /// Rules 2, 3, 6, 7 and 8 under any calls and any bytes: see the checks in `play.rs`.
+    #[test]
+    fn the_same_calls_give_the_same_bytes(which in 0..*CASES, ops in play::ops()) {
+        with_case(which, |case| {
+            let plain = transcript(case, &ops, Extra::Nothing)?;
+            for extra in [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts] {
+                let again = transcript(case, &ops, extra)?;
+                prop_assert_eq!(&plain, &again, "{}: {:?} make a difference", case.name, extra);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// Runs a transfer of every sound case with `habit`; returns how many there were.
+fn all_transfer(habit: Habit, only: impl Fn(&Case) -> bool) -> usize {
+    let cases = subject::all(false);
+    let sound = cases.iter().filter(|case| case.sound.is_some() && only(case));
+    sound
+        .map(|case| {
+            Drive::new(case, habit, MESSAGES).run().unwrap_or_else(|fault| panic!("{fault}"));
+        })
+        .count()
+}
+
+/// Rule 2: a driver that waits only for deadlines and datagrams cannot deadlock, even if it polls
+/// each thing just once whenever something is due.
+#[test]
+fn deadlines_and_datagrams_are_enough() {
+    assert!(all_transfer(Habit::PLAIN, |_| true) > 100);
+    all_transfer(Habit { polls_max: 1, ..Habit::PLAIN }, |_| true);
+    all_transfer(Habit { polls_max: 1, segments_max: 1, ..Habit::PLAIN }, |_| true);
+}
+
+/// Rule 3: too late does what it would have done in time.
+#[test]
+fn a_late_timeout_is_as_good() {
+    let habit = Habit { late: Duration::from_millis(17), ..Habit::PLAIN };
+    all_transfer(habit, |_| true);
+    // With losses there are deadlines to be late for.
+    all_transfer(Habit { drops_one_in: Some(5), ..habit }, bears_loss);
+}
+
+fn bears_loss(case: &Case) -> bool {
+    case.sound.is_some_and(|channel| channel.lose)
+}
+
+/// Rule 4: who keeps a `Transmit` while the socket would block loses nothing, and who drops it
+/// has made a loss, no worse.
+#[test]
+fn a_transmit_may_be_kept_or_dropped() {
+    let slow = Habit { blocks_for: Duration::from_millis(3), ..Habit::PLAIN };
+    all_transfer(slow, |_| true);
+    all_transfer(Habit { segments_max: 1, ..slow }, |_| true);
+    for drops in [2, 3, 7] {
+        let habit = Habit { drops_one_in: Some(drops), segments_max: 2, ..Habit::PLAIN };
+        assert!(all_transfer(habit, bears_loss) > 50);
+    }
+}
+
+/// Rule 5: whoever asks more often learns the same, about round trips too.
+#[test]
+fn polling_more_often_teaches_nothing() {
+    for drops_one_in in [None, Some(4)] {
+        let plain = Habit { drops_one_in, ..Habit::PLAIN };
+        let nervous = Habit { nervous: true, ..plain };
+        let bears = |case: &Case| drops_one_in.is_none() || bears_loss(case);
+        let mut round_trips = 0;
+        for case in subject::all(false).iter().filter(|case| case.sound.is_some() && bears(case)) {
+            let trace = |habit| {
+                let mut drive = Drive::new(case, habit, MESSAGES);
+                drive.run().unwrap_or_else(|fault| panic!("{fault}"));
+                drive.trace
+            };
+            let learnt = trace(plain);
+            round_trips += learnt.iter().filter(|event| event.contains("round trip")).count();
+            assert_eq!(learnt, trace(nervous), "{}", case.name);
+        }
+        assert!(round_trips > 1000, "{round_trips} measurements");
+    }
+}

@@ -1,0 +1,50 @@
+//! Every example runs to its end: here they are modules, so that they need no build of their own.
+
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+#![cfg(feature = "net")]
+
+#[path = "../examples/01_a_machine_by_hand.rs"]
+mod a_machine_by_hand;
+#[path = "../examples/03_your_own_driver.rs"]
+mod your_own_driver;
+#[path = "../examples/02_your_own_protocol.rs"]
+mod your_own_protocol;
+
+use std::{fs, path::Path};
+
+#[test]
+fn a_machine_by_hand_runs() {
+    a_machine_by_hand::main();
+}
+
+#[test]
+fn your_own_protocol_runs() {
+    your_own_protocol::main().unwrap();
+}
+
+#[test]
+fn your_own_driver_runs() {
+    your_own_driver::main().unwrap();
+}
+
+/// A new example is run here too, and says what it teaches and how to run it.
+#[test]
+fn every_example_is_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let this = fs::read_to_string(root.join(file!())).unwrap();
+    let examples = fs::read_dir(root.join("examples")).unwrap().flatten();
+    let mut count = 0;
+    for path in examples.map(|entry| entry.path()) {
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(this.contains(&format!("../examples/{name}.rs")), "{name} is not run");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{name} does not say what it teaches");
+        let command = format!("cargo run --example {name}");
+        assert!(text.contains(&command), "{name} does not say how to run it");
+        count += 1;
+    }
+    assert!(count >= 3, "{count} examples");
+}
