@@ -102,6 +102,24 @@ fn an_idle_client_is_reported_in_one_step() {
     assert_eq!(server.poll_timeout(), None);
 }
 
+/// At the end of time a timer that starts over expires at once, for time saturates there, so that
+/// `handle_timeout` never returned. Found by `the_same_calls_give_the_same_bytes` of the contract,
+/// whose clock had jumped by centuries.
+#[test]
+fn the_end_of_time_does_not_last_for_ever() {
+    let mut sender = Classic::new(
+        &GoBackN::new(4, Modulus::NEVER).unwrap(),
+        Config { attempts_max: None, ..Config::default() },
+        PEERS[1],
+    )
+    .unwrap();
+    sender.send(Instant::ZERO, b"message").unwrap();
+    drain(&mut sender, Instant::ZERO);
+    sender.handle_timeout(Instant::MAX);
+    assert_eq!(drain(&mut sender, Instant::MAX).len(), 1, "once more, and then no more");
+    assert_eq!(sender.poll_timeout(), None);
+}
+
 /// The run that pins what a seed means: S0's five messages at 20 % loss.
 #[test]
 fn five_messages_at_20_percent_loss() {

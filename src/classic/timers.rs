@@ -35,17 +35,16 @@ impl Timers {
         running
     }
 
-    /// The earliest deadline.
+    /// The earliest deadline. One at the end of time, where arithmetic saturates, never comes: it
+    /// could not be followed by a later one.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.order.first().map(|&(deadline, _)| deadline)
+        self.order.first().map(|&(deadline, _)| deadline).filter(|&at| at < Instant::MAX)
     }
 
     /// Takes out a timer that has expired by `now`: the earliest, and of equals the lowest tag.
     pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Tag> {
-        let &(deadline, tag) = self.order.first()?;
-        if deadline > now {
-            return None;
-        }
+        self.next().filter(|&deadline| deadline <= now)?;
+        let &(_, tag) = self.order.first()?;
         self.stop(tag);
         Some(tag)
     }
@@ -79,5 +78,13 @@ mod tests {
         assert_eq!(timers.pop_expired(at(9)), Some(Tag::Packet(1)));
         assert!(timers.stop(Tag::Packet(2)) && !timers.stop(Tag::Packet(2)));
         assert!(timers.is_empty() && timers.next().is_none());
+    }
+
+    #[test]
+    fn the_end_of_time_never_comes() {
+        let mut timers = Timers::default();
+        timers.start(Tag::Oldest, Instant::MAX);
+        assert_eq!((timers.next(), timers.pop_expired(Instant::MAX)), (None, None));
+        assert!(!timers.is_empty());
     }
 }
