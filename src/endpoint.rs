@@ -31,15 +31,11 @@
 //!
 //! `tests/contract/` holds every endpoint of this crate to these rules.
 
-use core::{fmt, net::SocketAddr};
+use core::net::SocketAddr;
 
-use crate::{
-    batch::Batch,
-    ecn::Ecn,
-    time::Instant,
-    trace::{StateLabel, TraceEvent},
-    wire::DecodeError,
-};
+use crate::{batch::Batch, ecn::Ecn, time::Instant, trace::TraceEvent};
+
+pub use crate::trace::DropReason;
 
 /// What a driver knows about a datagram it received, beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,46 +74,6 @@ pub enum Disposition {
     Accepted,
     /// It was not taken, for this reason.
     Discarded(DropReason),
-}
-
-/// Why a datagram was discarded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// It came from an address this endpoint does not talk to.
-    UnknownPeer,
-    /// It is no intact packet of this format.
-    Damaged(DecodeError),
-    /// It is intact, but this side has no machine for it: data for a pure sender, or feedback for a
-    /// pure receiver.
-    NoReceiver,
-    /// A guard of the state machine refused it.
-    Guard {
-        /// The state the machine was in.
-        state: StateLabel,
-        /// Which guard, in words.
-        reason: &'static str,
-    },
-    /// The queue of deliveries is full because the application does not take them.
-    InboxFull,
-    /// There is no room for another peer.
-    PeersFull,
-    /// The endpoint is closed or has given up.
-    Closed,
-}
-
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownPeer => f.write_str("from an unknown peer"),
-            Self::Damaged(error) => write!(f, "damaged: {error}"),
-            Self::NoReceiver => f.write_str("not meant for this side"),
-            Self::Guard { state, reason } => write!(f, "ignored in {state}: {reason}"),
-            Self::InboxFull => f.write_str("the application has not taken earlier deliveries"),
-            Self::PeersFull => f.write_str("no room for another peer"),
-            Self::Closed => f.write_str("the endpoint is closed"),
-        }
-    }
 }
 
 /// One side of a conversation, without clock, socket or chance. See the [module](self) for the loop

@@ -7,7 +7,11 @@
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{fmt, time::Duration};
 
-use crate::{endpoint::DropReason, seq::Seq, time::Instant, wire::Kind};
+use crate::{
+    seq::Seq,
+    time::Instant,
+    wire::{DecodeError, Kind},
+};
 
 /// A node of a run, numbered from 0 in the order of creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +83,46 @@ impl fmt::Display for PacketInfo {
         match self.seq {
             Some(seq) => write!(f, "{name} {seq}"),
             None => f.write_str(name),
+        }
+    }
+}
+
+/// Why a datagram was discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// It came from an address this endpoint does not talk to.
+    UnknownPeer,
+    /// It is no intact packet of this format.
+    Damaged(DecodeError),
+    /// It is intact, but this side has no machine for it: data for a pure sender, or feedback for a
+    /// pure receiver.
+    NoReceiver,
+    /// A guard of the state machine refused it.
+    Guard {
+        /// The state the machine was in.
+        state: StateLabel,
+        /// Which guard, in words.
+        reason: &'static str,
+    },
+    /// The queue of deliveries is full because the application does not take them.
+    InboxFull,
+    /// There is no room for another peer.
+    PeersFull,
+    /// The endpoint is closed or has given up.
+    Closed,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPeer => f.write_str("from an unknown peer"),
+            Self::Damaged(error) => write!(f, "damaged: {error}"),
+            Self::NoReceiver => f.write_str("not meant for this side"),
+            Self::Guard { state, reason } => write!(f, "ignored in {state}: {reason}"),
+            Self::InboxFull => f.write_str("the application has not taken earlier deliveries"),
+            Self::PeersFull => f.write_str("no room for another peer"),
+            Self::Closed => f.write_str("the endpoint is closed"),
         }
     }
 }
@@ -195,7 +239,7 @@ pub enum TraceEvent {
     /// Something arrived that is no intact packet (`rdt_rcv` and corrupt).
     ReceiveCorrupt {
         /// What is wrong with it.
-        error: crate::wire::DecodeError,
+        error: DecodeError,
         /// Its length.
         bytes: usize,
     },

@@ -5,7 +5,7 @@ use core::{net::SocketAddr, ops::Deref};
 
 use super::{
     config::{Config, ConfigError, Role},
-    conversation::{Event, Payload, SendError, Stats},
+    conversation::{Conversation, Event, Payload, SendError, Stats},
     flights::Flights,
     machine::{Effect, Effects, Fired, Input, Machine, Packet, Protocol, SenderMachine, State},
     timeout::{RttEstimator, TimerStart},
@@ -527,5 +527,32 @@ impl<P: Protocol> Endpoint for Classic<P> {
 
     fn poll_trace(&mut self) -> Option<TraceEvent> {
         self.tracer.take()
+    }
+}
+
+impl<P: Protocol> Conversation for Classic<P> {
+    fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError> {
+        Self::send(self, now, message)
+    }
+    fn queue_room(&self) -> usize {
+        Self::queue_room(self)
+    }
+    fn is_idle(&self) -> bool {
+        Self::is_idle(self)
+    }
+    fn is_stalled(&self) -> bool {
+        Self::is_stalled(self)
+    }
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+    fn unacked(&self) -> u64 {
+        Self::unacked(self)
+    }
+    fn stats(&self) -> &Stats {
+        Self::stats(self)
+    }
+    fn rtt(&self) -> &RttEstimator {
+        Self::rtt(self)
     }
 }

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::{fmt, ops::Deref};
 
-use super::{adapter::Classic, machine::Protocol, timeout::RttEstimator};
+use super::timeout::RttEstimator;
 use crate::{endpoint::Endpoint, time::Instant};
 
 /// A message: bytes that can be kept by window, queue and application without copying.
@@ -29,7 +29,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// What a [`Classic`] endpoint tells the application.
+/// What a [`Classic`](super::Classic) endpoint tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message arrived (`deliver_data`).
@@ -107,51 +107,24 @@ pub struct Stats {
     pub timeouts: u64,
 }
 
-/// A [`Classic`] endpoint of any protocol: what programs hold when the user chooses.
+/// A [`Classic`](super::Classic) endpoint of any protocol: what programs hold when the user chooses.
 pub trait Conversation: Endpoint<Event = Event> {
-    /// See [`Classic::send`].
+    /// See [`Classic::send`](super::Classic::send).
     fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError>;
-    /// See [`Classic::queue_room`].
+    /// See [`Classic::queue_room`](super::Classic::queue_room).
     fn queue_room(&self) -> usize;
-    /// See [`Classic::is_idle`].
+    /// See [`Classic::is_idle`](super::Classic::is_idle).
     fn is_idle(&self) -> bool;
-    /// See [`Classic::is_stalled`].
+    /// See [`Classic::is_stalled`](super::Classic::is_stalled).
     fn is_stalled(&self) -> bool;
-    /// See [`Classic::is_closed`].
+    /// See [`Classic::is_closed`](super::Classic::is_closed).
     fn is_closed(&self) -> bool;
-    /// See [`Classic::unacked`].
+    /// See [`Classic::unacked`](super::Classic::unacked).
     fn unacked(&self) -> u64;
-    /// See [`Classic::stats`].
+    /// See [`Classic::stats`](super::Classic::stats).
     fn stats(&self) -> &Stats;
-    /// See [`Classic::rtt`].
+    /// See [`Classic::rtt`](super::Classic::rtt).
     fn rtt(&self) -> &RttEstimator;
-}
-
-impl<P: Protocol> Conversation for Classic<P> {
-    fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError> {
-        Self::send(self, now, message)
-    }
-    fn queue_room(&self) -> usize {
-        Self::queue_room(self)
-    }
-    fn is_idle(&self) -> bool {
-        Self::is_idle(self)
-    }
-    fn is_stalled(&self) -> bool {
-        Self::is_stalled(self)
-    }
-    fn is_closed(&self) -> bool {
-        Self::is_closed(self)
-    }
-    fn unacked(&self) -> u64 {
-        Self::unacked(self)
-    }
-    fn stats(&self) -> &Stats {
-        Self::stats(self)
-    }
-    fn rtt(&self) -> &RttEstimator {
-        Self::rtt(self)
-    }
 }
 
 impl<C: Conversation + ?Sized> Conversation for Box<C> {
