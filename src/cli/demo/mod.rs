@@ -205,9 +205,9 @@ fn outcome(verdict: &Verdict, delivered: &[u8], file: &[u8]) -> String {
 fn reason(intact: bool, excess: &[String]) -> String {
     match (intact, excess.is_empty()) {
         (true, true) => String::new(),
-        (true, false) => format!("by luck, for the network {}", excess.join(", ")),
+        (true, false) => format!("intact by luck: the network {}", excess.join(", ")),
         (false, true) => "it should have borne this network".into(),
-        (false, false) => format!("too much for it: the network {}", excess.join(", ")),
+        (false, false) => format!("too much for it: {}", excess.join(", ")),
     }
 }
 

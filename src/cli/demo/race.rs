@@ -224,7 +224,7 @@ impl<'a> Race<'a> {
         if !progress || !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        let template = "{msg:<10} [{bar:30}] {bytes}/{total_bytes}  {prefix}";
+        let template = "{msg:<9} [{bar:24}] {percent:>3}%  {prefix}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -241,7 +241,7 @@ impl<'a> Race<'a> {
             .links()
             .map_or(0, |(up, down)| up.stats().total().lost + down.stats().total().lost);
         bar.set_prefix(format!(
-            "sent {}, resent {}, lost on the way {lost}",
+            "sent {}, resent {}, lost {lost}",
             stats.data_sent, stats.data_resent
         ));
         bar.set_position(self.delivered.len().min(self.file.len()) as u64);
