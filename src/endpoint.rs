@@ -24,7 +24,8 @@
 //! 4. A returned [`Transmit`] counts as sent. A driver whose socket would block keeps it and tries
 //!    again; anything else it may drop, and the endpoint will treat that as loss.
 //! 5. What an endpoint learns about the path does not depend on how often it was polled.
-//! 6. One [`Batch`] has one destination, one ECN mark and equal segments (the last may be shorter).
+//! 6. An empty [`Batch`] has room for the longest datagram of the endpoint; 65,507 bytes are enough
+//!    for any. One batch has one destination, one ECN mark and equal segments (the last may be shorter).
 //! 7. Input from the network never panics and is never an `Err`: it yields a [`Disposition`].
 //! 8. The same calls with the same arguments give the same bytes.
 //! 9. Every queue that a peer can make grow has a named limit in the endpoint's configuration.
@@ -89,7 +90,8 @@ pub trait Endpoint {
     fn handle_timeout(&mut self, now: Instant);
 
     /// Writes the next datagrams, all to one destination, into `batch`; `None` when there is
-    /// nothing to send.
+    /// nothing to send. An empty batch without room for the next datagram is a mistake of the
+    /// driver: the datagram stays, and stays due.
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit>;
 
     /// When to call again if nothing arrives. A point in the past means now; `None` means that only

@@ -12,7 +12,7 @@ use crate::{
     batch::Batch,
     endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
     time::Instant,
-    trace::TraceEvent,
+    trace::{TraceEvent, Tracer},
 };
 
 /// How many peers a [`Hub`] keeps, and for how long.
@@ -65,7 +65,8 @@ pub struct Hub<E, F> {
     /// Who was served last: the next in order of addresses has the next turn.
     sent_to: Option<SocketAddr>,
     told_of: Option<SocketAddr>,
-    tracing: bool,
+    /// Keeps what no peer's endpoint can tell, and knows whether tracing is on.
+    tracer: Tracer,
 }
 
 struct Peer<E> {
@@ -79,7 +80,14 @@ struct Peer<E> {
 impl<E: Endpoint, F: FnMut(Instant, SocketAddr) -> Option<E>> Hub<E, F> {
     /// A hub without peers that builds the endpoint of each new one with `make`.
     pub fn new(config: HubConfig, make: F) -> Self {
-        Self { config, make, peers: BTreeMap::new(), sent_to: None, told_of: None, tracing: false }
+        Self {
+            config,
+            make,
+            peers: BTreeMap::new(),
+            sent_to: None,
+            told_of: None,
+            tracer: Tracer::default(),
+        }
     }
 
     /// The addresses of its peers, in order.
@@ -112,19 +120,29 @@ impl<E: Endpoint, F: FnMut(Instant, SocketAddr) -> Option<E>> Hub<E, F> {
 
     fn meet(&mut self, now: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition {
         if self.peers.len() >= self.config.peers_max {
-            return Disposition::Discarded(DropReason::PeersFull);
+            return self.refuse(DropReason::PeersFull);
         }
         let Some(mut endpoint) = (self.make)(now, meta.source) else {
-            return Disposition::Discarded(DropReason::UnknownPeer);
+            return self.refuse(DropReason::UnknownPeer);
         };
-        endpoint.set_tracing(self.tracing);
+        endpoint.set_tracing(self.tracer.is_on());
         let disposition = endpoint.handle_datagram(now, meta, datagram);
         // A protocol that answers damage with a NAK must get the chance to do so.
         if disposition == Disposition::Accepted || endpoint.poll_timeout().is_some() {
             let peer = Peer { endpoint, heard_at: now, announced: false, leaving: false };
             self.peers.insert(meta.source, peer);
+        } else {
+            // It leaves no endpoint behind that could tell what became of the datagram.
+            while let Some(event) = endpoint.poll_trace() {
+                self.tracer.emit(|| event);
+            }
         }
         disposition
+    }
+
+    fn refuse(&mut self, reason: DropReason) -> Disposition {
+        self.tracer.emit(|| TraceEvent::Discard { packet: None, reason });
+        Disposition::Discarded(reason)
     }
 }
 
@@ -196,24 +214,25 @@ impl<E: Endpoint, F: FnMut(Instant, SocketAddr) -> Option<E>> Endpoint for Hub<E
     }
 
     fn set_tracing(&mut self, on: bool) {
-        self.tracing = on;
+        self.tracer.set(on);
         for peer in self.peers.values_mut() {
             peer.endpoint.set_tracing(on);
         }
     }
 
     fn poll_trace(&mut self) -> Option<TraceEvent> {
-        self.peers.values_mut().find_map(|peer| peer.endpoint.poll_trace())
+        let told = self.peers.values_mut().find_map(|peer| peer.endpoint.poll_trace());
+        told.or_else(|| self.tracer.take())
     }
 }
 
 impl<E: fmt::Debug, F> fmt::Debug for Hub<E, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, make: _, peers, sent_to: _, told_of: _, tracing } = self;
+        let Self { config, make: _, peers, sent_to: _, told_of: _, tracer } = self;
         f.debug_struct("Hub")
             .field("config", config)
             .field("peers", &peers.keys())
-            .field("tracing", tracing)
+            .field("tracing", &tracer.is_on())
             .finish_non_exhaustive()
     }
 }

@@ -68,6 +68,8 @@ pub struct Classic<P: Protocol> {
     gave_up: Option<u32>,
     closed: bool,
     timers: Timers,
+    /// How often the timer of the oldest message ran out since the last confirmation.
+    fruitless: u32,
     rtt: RttEstimator,
     /// The latest time this endpoint was told; work that is ready is due then.
     now: Instant,
@@ -94,6 +96,7 @@ impl<P: Protocol> Classic<P> {
             gave_up: None,
             closed: false,
             timers: Timers::default(),
+            fruitless: 0,
             rtt: RttEstimator::new(config.timeout),
             now: Instant::ZERO,
             stats: Stats::default(),
@@ -213,6 +216,12 @@ impl<P: Protocol> Classic<P> {
         let refused = self.report(Side::Sender, fired);
         // Before the effects: a timer for the oldest packet must find the one that is oldest now.
         let confirmed = self.flights.settle(unacked);
+        if confirmed > 0 {
+            self.fruitless = 0;
+            if !afresh {
+                self.forget_confirmed();
+            }
+        }
         self.apply(afresh);
         if confirmed > 0 {
             self.stats.messages_acknowledged += confirmed;
@@ -221,6 +230,12 @@ impl<P: Protocol> Classic<P> {
             self.tracer.emit(|| TraceEvent::Acknowledged { total });
         }
         refused
+    }
+
+    /// Takes copies of confirmed messages out of the line: nobody waits for them any more.
+    fn forget_confirmed(&mut self) {
+        let flights = &self.flights;
+        self.outbox.retain(|packet| packet.kind() != Kind::Data || flights.contains(packet.seq()));
     }
 
     fn step_receiver(&mut self, input: Input<Payload>) -> Option<DropReason> {
@@ -392,9 +407,17 @@ impl<P: Protocol> Classic<P> {
         });
     }
 
-    /// Gives up when the message whose timer expired was sent as often as is allowed.
+    /// Gives up when the timer of one message has run out as often as is allowed. Go-back-N sends a
+    /// message again whenever an older one is late, so for the single timer it is not the attempts
+    /// that count, but those since anything was confirmed.
     fn give_up_if_hopeless(&mut self, tag: Tag) -> bool {
-        let attempts = self.flights.watched(tag).map_or(0, |flight| flight.attempts);
+        let attempts = match tag {
+            Tag::Oldest => {
+                self.fruitless = self.fruitless.saturating_add(1);
+                self.fruitless
+            }
+            Tag::Packet(_) => self.flights.watched(tag).map_or(0, |flight| flight.attempts),
+        };
         let hopeless = self.config.attempts_max.is_some_and(|max| attempts >= max);
         if hopeless {
             self.closed = true;

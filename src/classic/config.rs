@@ -43,7 +43,8 @@ pub struct Config {
     pub timeout: Timeout,
     /// From when a restarted timer counts.
     pub timer_start: TimerStart,
-    /// How often a message is sent before the sender gives up on the peer; `None` tries for ever.
+    /// How often the timer of one message runs out, with nothing confirmed in between, before the
+    /// sender gives up on the peer; `None` tries for ever.
     pub attempts_max: Option<u32>,
     /// The most messages that wait in `send` for room in the window.
     pub queue_messages_max: usize,

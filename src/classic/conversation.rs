@@ -39,7 +39,7 @@ pub enum Event {
         /// Messages.
         total: u64,
     },
-    /// The oldest message was sent as often as the configuration allows. The endpoint is closed.
+    /// A message was sent as often as the configuration allows. The endpoint is closed.
     GaveUp {
         /// How often.
         attempts: u32,

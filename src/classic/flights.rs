@@ -79,6 +79,11 @@ impl Flights {
         done as u64
     }
 
+    /// Whether the packet of number `seq` is on its way.
+    pub(super) fn contains(&self, seq: Seq) -> bool {
+        self.position(seq).is_some()
+    }
+
     /// The flight that a timer watches.
     pub(super) fn watched(&self, tag: Tag) -> Option<&Flight> {
         match tag {

@@ -237,7 +237,12 @@ impl Protocol for StopAndWait {
         Receiver::new(self.modulus)
     }
 
+    /// With M numbers a packet may be overtaken by M - 2 others. The sorcerer's apprentice bears no
+    /// copies, which an overtaken packet's retransmission also makes: each makes another for ever.
     fn tolerates(&self) -> Channel {
+        if self.apprentice {
+            return Channel::PERFECT.corrupting().losing();
+        }
         let overtake = if self.modulus.never_repeats() {
             Overtake::Any
         } else {

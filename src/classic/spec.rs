@@ -13,7 +13,7 @@ use super::{
     adapter::Classic,
     config::{Config, ConfigError},
     conversation::Conversation,
-    gbn::{GoBackN, WindowError},
+    gbn::{GoBackN, WINDOW_MAX, WindowError},
     machine::{Fields, Protocol},
     rdt10::Rdt10,
     rdt20::{Garbled, Rdt20},
@@ -22,7 +22,11 @@ use super::{
     rdt30::StopAndWait,
     sr::SelectiveRepeat,
 };
-use crate::{channel::Channel, seq::Modulus};
+use crate::{
+    channel::Channel,
+    seq::Modulus,
+    wire::{Checksum, Codec},
+};
 
 /// The window of go-back-N and selective repeat when none is given, in packets.
 pub const WINDOW_DEFAULT: u64 = 32;
@@ -124,6 +128,17 @@ impl Spec {
         self.visit(Ask)
     }
 
+    /// The worst channel it tolerates with packets of this format: without a checksum, damage is not
+    /// noticed and goes up to the application.
+    pub fn tolerates_with(self, codec: Codec) -> Channel {
+        let channel = self.tolerates();
+        let checked = match codec {
+            Codec::Bare | Codec::Compact { checksum: Checksum::None } => false,
+            Codec::Compact { .. } | Codec::Lab { .. } => true,
+        };
+        Channel { corrupt: channel.corrupt && checked, ..channel }
+    }
+
     /// What its packets carry; see [`Protocol::FIELDS`].
     pub fn fields(self) -> Fields {
         struct Ask;
@@ -173,7 +188,12 @@ impl Spec {
     ) -> Result<Self, SpecError> {
         match (self, window, modulus) {
             (_, None, None) => Ok(self),
-            (Self::StopAndWait(_), None, Some(m)) => Ok(Self::StopAndWait(StopAndWait::new(m))),
+            (Self::StopAndWait(p), None, Some(m)) => {
+                let changed = StopAndWait::new(m);
+                let apprentice = p.is_apprentice();
+                let changed = if apprentice { changed.sorcerers_apprentice() } else { changed };
+                Ok(Self::StopAndWait(changed))
+            }
             (Self::GoBackN(p), ..) => {
                 let window = window.unwrap_or(p.window());
                 go_back_n(window, modulus.unwrap_or(p.modulus()), even_if_illegal)
@@ -187,8 +207,18 @@ impl Spec {
     }
 }
 
+/// Refuses what is no window at all, even where illegal windows are asked for.
+fn possible(window: u64) -> Result<(), WindowError> {
+    match window {
+        0 => Err(WindowError::Zero),
+        1..=WINDOW_MAX => Ok(()),
+        _ => Err(WindowError::Buffer { largest: WINDOW_MAX }),
+    }
+}
+
 fn go_back_n(window: u64, modulus: Modulus, illegal: bool) -> Result<Spec, SpecError> {
     if illegal {
+        possible(window)?;
         return Ok(Spec::GoBackN(GoBackN::with_illegal_window(window, modulus)));
     }
     Ok(Spec::GoBackN(GoBackN::new(window, modulus)?))
@@ -196,6 +226,7 @@ fn go_back_n(window: u64, modulus: Modulus, illegal: bool) -> Result<Spec, SpecE
 
 fn selective_repeat(window: u64, modulus: Modulus, illegal: bool) -> Result<Spec, SpecError> {
     if illegal {
+        possible(window)?;
         return Ok(Spec::SelectiveRepeat(SelectiveRepeat::with_illegal_window(window, modulus)));
     }
     Ok(Spec::SelectiveRepeat(SelectiveRepeat::new(window, modulus)?))
@@ -274,11 +305,19 @@ fn parse(text: &str, illegal: bool) -> Result<Spec, SpecError> {
             Some(_) => Err(SpecError::Variant { name: "rdt3.0", allowed: "apprentice or nothing" }),
         },
         "saw" | "stopandwait" => {
-            let numbers = argument.and_then(number).filter(|&m| m >= 2).map(Modulus::new);
+            let (numbers, apprentice) = match argument.and_then(|text| text.split_once(':')) {
+                Some((numbers, "apprentice")) => (Some(numbers), true),
+                _ => (argument, false),
+            };
+            let modulus = numbers.and_then(number).filter(|&m| m >= 2).map(Modulus::new);
             let allowed = "a colon and how many sequence numbers there are, at least 2";
-            numbers
-                .map(|modulus| Spec::StopAndWait(StopAndWait::new(modulus)))
-                .ok_or(SpecError::Variant { name: "saw", allowed })
+            let protocol =
+                StopAndWait::new(modulus.ok_or(SpecError::Variant { name: "saw", allowed })?);
+            Ok(Spec::StopAndWait(if apprentice {
+                protocol.sorcerers_apprentice()
+            } else {
+                protocol
+            }))
         }
         "gbn" | "gobackn" => {
             let (window, modulus) = window_and_modulus("gbn", argument)?;
@@ -342,9 +381,13 @@ impl fmt::Display for Spec {
             }),
             Self::Rdt21(_) => f.write_str("rdt2.1"),
             Self::Rdt22(_) => f.write_str("rdt2.2"),
-            Self::StopAndWait(p) if p.is_apprentice() => f.write_str("rdt3.0:apprentice"),
-            Self::StopAndWait(p) if p.modulus().count() == 2 => f.write_str("rdt3.0"),
-            Self::StopAndWait(p) => write!(f, "saw:{}", p.modulus().count()),
+            Self::StopAndWait(p) => {
+                match p.modulus().count() {
+                    2 => f.write_str("rdt3.0")?,
+                    count => write!(f, "saw:{count}")?,
+                }
+                f.write_str(if p.is_apprentice() { ":apprentice" } else { "" })
+            }
             Self::GoBackN(p) => windowed(f, "gbn", p.window(), p.modulus()),
             Self::SelectiveRepeat(p) => windowed(f, "sr", p.window(), p.modulus()),
         }
@@ -367,6 +410,7 @@ mod tests {
             "rdt3.0",
             "rdt3.0:apprentice",
             "saw:5",
+            "saw:5:apprentice",
             "gbn",
             "gbn:7",
             "gbn:7/8",
@@ -390,6 +434,12 @@ mod tests {
         assert!(message("gbn:8/8").contains("at most 7"));
         assert!(message("sr:3/4").contains("at most 2"));
         assert!(message("gbn:100000").contains("65536"));
+        for impossible in ["gbn:0/8", "sr:100000/8"] {
+            assert!(Spec::parse_even_if_illegal(impossible).is_err(), "{impossible}");
+        }
+        let silent = Codec::Compact { checksum: Checksum::None };
+        let gbn: Spec = "gbn".parse().unwrap();
+        assert!(gbn.tolerates().corrupt && !gbn.tolerates_with(silent).corrupt);
         let illegal = Spec::parse_even_if_illegal("sr:3/4").unwrap();
         assert!(illegal.legal().is_err());
         assert!("gbn:3/4".parse::<Spec>().unwrap().legal().is_ok());

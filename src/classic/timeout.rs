@@ -123,7 +123,8 @@ impl RttEstimator {
     pub fn back_off(&mut self, now: Instant) {
         let Timeout::Adaptive(limits) = self.policy else { return };
         if self.backed_off_at.is_none_or(|at| now >= at + self.rto) {
-            self.rto = (self.rto * 2).min(limits.rto_max).max(self.rto.min(limits.rto_max));
+            self.rto =
+                self.rto.saturating_mul(2).min(limits.rto_max).max(self.rto.min(limits.rto_max));
             self.rto = self.rto.max(RTO_FLOOR);
             self.backed_off_at = Some(now);
         }

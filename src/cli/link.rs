@@ -6,14 +6,15 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum, error::ErrorKind};
 use indicatif::ProgressBar;
 use rdtp::{
-    link::Profile,
+    link::{LinkConfig, Profile},
     net::{Clock, Proxy, ProxyConfig, Socket, SocketConfig},
     quantity::Span,
     time::Instant,
     trace::{Observer, Watch},
+    wire::{Codec, lab::LabChecksum},
 };
 use serde::Serialize;
 
@@ -39,6 +40,10 @@ pub(crate) struct Options {
     /// down. only back
     #[arg(long, value_name = "FAULTS")]
     link: Profile,
+    /// What travels: any, where everything counts as data; or compact (what rdtp send and recv speak)
+    /// or lab, so that data. and ack. and damage to the checksum find what they mean
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Any)]
+    format: Format,
     /// Seed of all chance in it; without one a new seed is drawn and printed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -57,6 +62,40 @@ pub(crate) struct Options {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// How the proxy reads datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Any datagrams.
+    Any,
+    /// The compact format, with a checksum of 4 bytes.
+    Compact,
+    /// The messages of the lab.
+    Lab,
+}
+
+impl Format {
+    fn codec(self) -> Option<Codec> {
+        match self {
+            Self::Any => None,
+            Self::Compact => Some(Codec::default()),
+            Self::Lab => Some(Codec::Lab {
+                checksum: LabChecksum::Internet,
+                source_port: 0,
+                destination_port: 0,
+            }),
+        }
+    }
+
+    /// Ends the program if the faults tell classes of packets apart and this format does not.
+    fn check(self, profile: &Profile) {
+        let classless = |link: &LinkConfig| link.data == link.ack;
+        if self == Self::Any && !(classless(&profile.up) && classless(&profile.down)) {
+            let what = "data. and ack. mean nothing to datagrams of unknown format: add --format";
+            clap::Error::raw(ErrorKind::ValueValidation, format!("{what} compact or lab\n")).exit()
+        }
+    }
 }
 
 /// How often the line of live statistics changes.
@@ -78,7 +117,15 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let socket = Socket::bind(listen, &socket)
         .map_err(|error| Failure(format!("cannot listen on {listen}: {error}")))?;
     let config = ProxyConfig { clients_max: options.max_clients, idle_after: options.idle.0 };
-    let links = links(&options.link, seed);
+    options.format.check(&options.link);
+    let (up, down) = links(&options.link, seed);
+    let links = match options.format.codec() {
+        None => (up, down),
+        Some(codec) => (
+            up.with_inspect(move |datagram| codec.anatomy(datagram)),
+            down.with_inspect(move |datagram| codec.anatomy(datagram)),
+        ),
+    };
     let mut proxy = Proxy::new(socket, target, links, Clock::start(), config);
     let address = proxy.local_addr().to_string();
     if options.json {

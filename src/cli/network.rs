@@ -32,7 +32,7 @@ impl NetworkArgs {
         let profile = self.link.clone()?;
         let seed = seed_or_new(self.seed);
         eprintln!("link {profile}, seed {seed}");
-        let excess = profile.channel().exceeds(spec.tolerates());
+        let excess = profile.channel().exceeds(spec.tolerates_with(codec));
         if !excess.is_empty() {
             eprintln!("warning: {spec} does not tolerate a link that {}", excess.join(", "));
         }

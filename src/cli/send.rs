@@ -116,6 +116,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let result = transfer(&mut line, &mut session, &mut file, options, &mut *observer, &bar);
     bar.finish_and_clear();
     let time = clock.now().since_epoch();
+    if session.verdict().is_some() {
+        linger(&mut line, &mut *observer)?;
+    }
     let failure = result.err().map(|failure| failure.0);
     let report = report(&line, &session, spec, peer, time, failure.clone());
     if options.protocol.json {
@@ -224,7 +227,6 @@ fn transfer(
         }
         bar.set_position(session.sent());
         if let Some(verdict) = session.verdict() {
-            linger(line, observer)?;
             return verdict.map_err(|refusal| Failure(format!("the receiver refused: {refusal}")));
         }
         if line.now() >= moved_at + give_up {

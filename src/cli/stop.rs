@@ -8,7 +8,8 @@ use signal_hook::{consts::TERM_SIGNALS, flag};
 /// Whether the user, or the system, wants the program to end.
 ///
 /// A signal interrupts the wait of a driver, so a loop that asks after each turn learns of it at
-/// once. A second signal ends the program on the spot.
+/// once, unless the signal comes in the instant between asking and waiting; then it learns of it
+/// after the next datagram or deadline. A second signal ends the program on the spot.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 

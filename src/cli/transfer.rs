@@ -28,7 +28,8 @@ pub(crate) struct ProtocolArgs {
     #[arg(long, value_name = "N")]
     window: Option<u64>,
     /// How many sequence numbers there are; without it they never repeat
-    #[arg(long, value_name = "M", conflicts_with = "bits")]
+    #[arg(long, value_name = "M", conflicts_with = "bits",
+          value_parser = clap::value_parser!(u64).range(2..))]
     modulus: Option<u64>,
     /// Bits of a sequence number: --modulus 2^K
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=62))]

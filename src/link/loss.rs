@@ -219,7 +219,8 @@ impl Stage {
             Some(false) => Probability::ratio(lost.into(), u128::from(kept) * u128::from(mean)),
             Some(true) if kept == 0 => Probability::ALWAYS,
             Some(true) => {
-                let leave = Probability::ratio(1, mean.into()).parts_per_billion();
+                // Never 0, or the first burst would be the last.
+                let leave = Probability::ratio(1, mean.into()).parts_per_billion().max(1);
                 Probability::from_parts_per_billion(1_000_000_000 - leave)
             }
         };

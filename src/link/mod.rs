@@ -116,6 +116,11 @@ pub struct Delivery<T> {
     pub bytes: Vec<u8>,
 }
 
+/// The most buffers that are kept for later datagrams.
+const POOL_MAX: usize = 1 << 14;
+/// The largest buffer that is kept.
+const POOLED_BYTES_MAX: usize = 1 << 12;
+
 /// How a link reads datagrams.
 type Inspect = Arc<dyn Fn(&[u8]) -> Anatomy + Send + Sync>;
 
@@ -297,7 +302,8 @@ impl<T> Link<T> {
 
     /// Takes back the buffer of a delivery, so that in the long run no datagram allocates.
     pub fn recycle(&mut self, mut bytes: Vec<u8>) {
-        if self.pool.len() < self.config.datagrams_max {
+        // Few and small: a pool of the largest datagrams must not outgrow what the link may hold.
+        if self.pool.len() < POOL_MAX && bytes.capacity() <= POOLED_BYTES_MAX {
             bytes.clear();
             self.pool.push(bytes);
         }
@@ -418,10 +424,10 @@ impl<T> Link<T> {
         }
         for copy in 1..=verdict.copies {
             let (stages, faults) = match class {
-                Class::Data => (&mut self.data, &self.config.data),
-                Class::Ack => (&mut self.ack, &self.config.ack),
+                Class::Data => (&self.data, &self.config.data),
+                Class::Ack => (&self.ack, &self.config.ack),
             };
-            let (delay, hold) = stages.judge_copy(faults);
+            let (delay, hold) = stages.judge_copy(faults, verdict.ordinal, copy);
             self.stats.class_mut(class).copies += 1;
             if !self.has_room(parcel.bytes.len()) {
                 self.stats.class_mut(class).link_full += 1;

@@ -19,8 +19,7 @@ pub(super) struct Stages {
     duplicate: duplicate::Stage,
     delay: Rng,
     reorder: Rng,
-    copy_delay: Rng,
-    copy_reorder: Rng,
+    copies: Seed,
 }
 
 /// What is to be done to one datagram.
@@ -47,8 +46,7 @@ impl Stages {
             duplicate: duplicate::Stage::new(rng("duplicate")),
             delay: rng("delay"),
             reorder: rng("reorder"),
-            copy_delay: rng("copy/delay"),
-            copy_reorder: rng("copy/reorder"),
+            copies: seed.split("copy"),
         }
     }
 
@@ -74,9 +72,16 @@ impl Stages {
         }
     }
 
-    /// Delay and hold-back of a copy, from streams apart from those of the originals.
-    pub(super) fn judge_copy(&mut self, faults: &Faults) -> (Duration, Option<HoldBack>) {
-        let delay = faults.delay.draw(&mut self.copy_delay);
-        (delay, reorder::judge(faults.reorder, &mut self.copy_reorder))
+    /// Delay and hold-back of a copy. Each copy has streams of its own, by the ordinal of its
+    /// original: how many copies were made before it does not matter.
+    pub(super) fn judge_copy(
+        &self,
+        faults: &Faults,
+        ordinal: u64,
+        copy: u32,
+    ) -> (Duration, Option<HoldBack>) {
+        let seed = self.copies.index(ordinal).index(copy.into());
+        let delay = faults.delay.draw(&mut seed.split("delay").rng());
+        (delay, reorder::judge(faults.reorder, &mut seed.split("reorder").rng()))
     }
 }

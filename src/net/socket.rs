@@ -234,10 +234,18 @@ fn is_from_the_network(error: &io::Error) -> bool {
             | K::OutOfMemory
             | K::PermissionDenied
     ) || is_too_long(error)
-        || [rustix::io::Errno::NOBUFS, rustix::io::Errno::PROTO]
-            .iter()
-            .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+        || NETWORK_ERRORS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
+
+/// What ICMP and a full interface come to on a socket, where `io::ErrorKind` has no name for it:
+/// protocol unreachable, host unknown, host isolated, bad parameter, no buffer.
+const NETWORK_ERRORS: [rustix::io::Errno; 5] = [
+    rustix::io::Errno::NOPROTOOPT,
+    rustix::io::Errno::HOSTDOWN,
+    rustix::io::Errno::NONET,
+    rustix::io::Errno::PROTO,
+    rustix::io::Errno::NOBUFS,
+];
 
 #[cfg(test)]
 mod tests {

@@ -60,7 +60,7 @@ pub enum Verdict {
         /// How many messages had been delivered.
         after: u64,
     },
-    /// It was still going on when the time was over.
+    /// It was still going on when the time was over, or for ever in one instant.
     OutOfTime {
         /// How many messages had been delivered.
         after: u64,
@@ -248,7 +248,7 @@ fn report<P: Protocol>(
         Verdict::Wrong { after }
     } else if progress.closed {
         Verdict::GaveUp { after }
-    } else if sender.unacked() > 0 && sender.is_stalled() {
+    } else if world.is_quiet() && sender.is_stalled() {
         Verdict::Deadlock { after }
     } else if !sender.is_idle() || !progress.waiting.is_empty() {
         Verdict::OutOfTime { after }

@@ -107,6 +107,8 @@ pub struct World<E> {
     wakes: BinaryHeap<Reverse<(Instant, u64, Wake)>>,
     wakes_made: u64,
     now: Instant,
+    /// Events since time last passed.
+    events_now: u64,
     datagrams: u64,
     /// Nodes touched from outside since the last step.
     touched: Vec<usize>,
@@ -117,6 +119,10 @@ pub struct World<E> {
 /// How often a node may be woken at one instant without time passing. More is a timer that fires
 /// for ever (rule 3 of the [contract](crate::endpoint)).
 const TURNS_PER_INSTANT_MAX: u32 = 10_000;
+
+/// How many events may happen at one instant. More are packets that answer each other for ever over
+/// links without delay.
+const EVENTS_PER_INSTANT_MAX: u64 = 1 << 20;
 
 impl World<()> {
     /// The address of the node of that number: 10.0.0.1 for node 0, and so on.
@@ -142,6 +148,7 @@ impl<E: Endpoint> World<E> {
             wakes: BinaryHeap::new(),
             wakes_made: 0,
             now: Instant::ZERO,
+            events_now: 0,
             datagrams: 0,
             touched: Vec::new(),
             space: vec![0; 1 << 16],
@@ -150,7 +157,8 @@ impl<E: Endpoint> World<E> {
     }
 
     /// Adds a node; its address is [`World::address`] of its number.
-    pub fn add(&mut self, endpoint: E) -> NodeId {
+    pub fn add(&mut self, mut endpoint: E) -> NodeId {
+        endpoint.set_tracing(self.tracing);
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         self.touched.push(self.nodes.len());
         self.nodes.push(Node { endpoint, egress: Egress::Eager, armed: None });
@@ -175,7 +183,8 @@ impl<E: Endpoint> World<E> {
     }
 
     /// Lays a link one way, in place of the one that may be there.
-    pub fn lay(&mut self, from: NodeId, to: NodeId, link: Link<NodeId>) {
+    pub fn lay(&mut self, from: NodeId, to: NodeId, mut link: Link<NodeId>) {
+        link.set_tracing(self.tracing);
         self.routes.insert((from, to), self.pipes.len());
         self.pipes.push(Pipe { from, to, link, armed: None });
     }
@@ -212,8 +221,8 @@ impl<E: Endpoint> World<E> {
     }
 
     /// Lets everything happen that happens up to and with `until`; returns how many events did.
-    /// Ends early when nothing will ever happen again. Afterwards the time is `until`, or the time
-    /// of the last event when that comes first.
+    /// Ends early when nothing will ever happen again, or when time [stands still](Self::is_stuck).
+    /// Afterwards the time is that of the last event.
     pub fn run<O: Observer, A: Application<E>>(
         &mut self,
         until: Instant,
@@ -225,6 +234,19 @@ impl<E: Endpoint> World<E> {
             events += 1;
         }
         events
+    }
+
+    /// Whether a million events have happened without time passing: packets answer each other for
+    /// ever over links without delay, and nothing more happens in this world.
+    pub fn is_stuck(&self) -> bool {
+        self.events_now >= EVENTS_PER_INSTANT_MAX
+    }
+
+    /// Whether nothing will ever happen again by itself: no packet is on its way, no timer runs.
+    pub fn is_quiet(&self) -> bool {
+        self.touched.is_empty()
+            && self.nodes.iter().all(|node| node.armed.is_none())
+            && self.pipes.iter().all(|pipe| pipe.armed.is_none())
     }
 
     /// Lets the next thing happen, if it happens by `until`; false when nothing does.
@@ -240,13 +262,14 @@ impl<E: Endpoint> World<E> {
         }
         loop {
             let Some(&Reverse((at, _, wake))) = self.wakes.peek() else { return false };
-            if at > until {
+            if at > until || self.is_stuck() {
                 return false;
             }
             self.wakes.pop();
             if !self.disarm(wake, at) {
                 continue;
             }
+            self.events_now = if at > self.now { 0 } else { self.events_now + 1 };
             self.now = at;
             match wake {
                 Wake::Node(node) => {

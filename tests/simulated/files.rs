@@ -117,6 +117,23 @@ fn rdt22_deadlocks_under_loss_and_says_so() {
 }
 
 #[test]
+fn packets_that_answer_each_other_in_no_time_do_not_stop_the_world() {
+    let profile: Profile = "corrupt=100%".parse().unwrap();
+    let report =
+        transfer(&file(80, 1), &profile, 1).run("rdt2.2".parse().unwrap(), &mut ()).unwrap();
+    assert_eq!(report.verdict, Verdict::OutOfTime { after: 0 });
+}
+
+#[test]
+fn a_wide_window_is_not_given_up_while_anything_is_confirmed() {
+    let messages = vec![vec![7; 100]; 1000];
+    let transfer =
+        Transfer::new(messages).over("loss=20%,delay=10ms".parse().unwrap()).config(config());
+    let report = transfer.run("gbn:512".parse().unwrap(), &mut ()).unwrap();
+    assert_eq!(report.verdict, Verdict::Intact);
+}
+
+#[test]
 fn a_run_is_identical_to_the_byte() {
     let network = "loss=20%,dup=10%,corrupt=10%,reorder=20%,delay=10ms±9ms,jitter=reorder";
     let run = |seed| {

@@ -274,6 +274,8 @@ impl<P: Protocol> Client<P> {
                     sent = true;
                     self.transmit(u8::from(seq == 1), data);
                 }
+                // The packet before it may have been the last attempt, and all is over.
+                Effect::Start(Tag::Oldest) if self.over.is_some() => {}
                 Effect::Start(Tag::Oldest) => self.timer = Some(self.now + self.config.timeout),
                 Effect::Stop(Tag::Oldest) => self.timer = None,
                 // No sender of these protocols does any of this.
@@ -389,6 +391,9 @@ impl<P: Protocol> Endpoint for Client<P> {
             Err(_) => ClientEvent::Garbled { resends },
         };
         self.events.insert(at.min(self.events.len()), event);
+        if self.events.len() > Self::EVENTS_MAX {
+            self.events.pop_front();
+        }
         self.settle(false);
         match (read, refused) {
             (Err(error), _) => Disposition::Discarded(DropReason::Damaged(error)),

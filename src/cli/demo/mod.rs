@@ -167,8 +167,9 @@ fn race(options: &Options, contender: &Contender, file: &[u8], seed: Seed) -> Re
     let chunk = options.chunk as usize;
     let race = Race::start(contender, codec, file, chunk, &options.link, seed)?;
     let finish = race.run(limit, !options.json)?;
-    let excess = options.link.channel().exceeds(contender.spec.tolerates());
-    let tolerates = excess.is_empty();
+    let excess = options.link.channel().exceeds(contender.spec.tolerates_with(codec));
+    let legal = contender.spec.legal().is_ok();
+    let tolerates = excess.is_empty() && legal;
     let intact = finish.delivered == file;
     let verdict = finish.verdict;
     Ok(Row {
@@ -176,7 +177,7 @@ fn race(options: &Options, contender: &Contender, file: &[u8], seed: Seed) -> Re
         tolerates_link: tolerates,
         intact,
         outcome: outcome(&verdict, &finish.delivered, file),
-        reason: reason(intact, &excess),
+        reason: reason(&verdict, intact, legal, &excess),
         delivered_bytes: finish.delivered.len(),
         blake3: hex(blake3::hash(&finish.delivered).as_bytes()),
         seconds: finish.elapsed.as_secs_f64(),
@@ -196,14 +197,17 @@ fn outcome(verdict: &Verdict, delivered: &[u8], file: &[u8]) -> String {
         Verdict::Finished if wrong => format!("wrong from byte {same} on"),
         Verdict::Finished => format!("{} bytes missing", file.len() - same),
         Verdict::Deadlock => "deadlock: both sides wait for ever".into(),
-        Verdict::GaveUp { attempts } => format!("gave up after {attempts} attempts"),
-        Verdict::OutOfTime => "out of time".into(),
+        Verdict::OutOfTime => format!("out of time after {same} bytes"),
     }
 }
 
 /// Why it had to come so, read from what the protocol says that it tolerates.
-fn reason(intact: bool, excess: &[String]) -> String {
+fn reason(verdict: &Verdict, intact: bool, legal: bool, excess: &[String]) -> String {
     match (intact, excess.is_empty()) {
+        (false, _) if !legal => "its window is illegal for its sequence numbers".into(),
+        (false, true) if matches!(verdict, Verdict::OutOfTime) => {
+            "it bears this network, but needs more time: see --limit".into()
+        }
         (true, true) => String::new(),
         (true, false) => format!("intact by luck: the network {}", excess.join(", ")),
         (false, true) => "it should have borne this network".into(),

@@ -75,7 +75,8 @@ fn lab_checksum(name: &str) -> Result<LabChecksum, String> {
 }
 
 fn span(text: &str) -> Result<core::time::Duration, String> {
-    text.parse().map(|Span(duration)| duration).map_err(|error| error.to_string())
+    let Span(duration) = text.parse().map_err(|error| format!("{error}"))?;
+    if duration.is_zero() { Err("must be longer than zero".into()) } else { Ok(duration) }
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
@@ -109,6 +110,9 @@ fn ask<T>(
 /// Prints at once, also without a newline. A closed pipe is an error, not a panic.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever read this has gone: the session goes on for the other side.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
 }
