@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | none | - | everything |
 //! | Internet sum, RFC 1071 | 2 bytes | 1 in 32 of all two-bit errors, every swap of 16-bit words |
-//! | CRC-16 | 2 bytes | no error of up to 3 bits in 4 KiB, no burst of up to 16 bits; else 1 in 2^16 |
+//! | CRC-16 | 2 bytes | no error of up to 3 bits in 4,093 bytes, no burst of up to 16 bits; else 1 in 2^16 |
 //! | CRC-32C | 4 bytes | no error of up to 3 bits, no burst of up to 32 bits; else 1 in 2^32 |
 //!
 //! The CRC-16 is CRC-16/IBM-3740 (polynomial 0x1021, initial value 0xffff), often called
