@@ -9,6 +9,7 @@ mod link;
 mod machine;
 mod network;
 mod recv;
+mod run;
 mod send;
 mod stop;
 mod store;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Lab(lab::Options),
+    Run(run::Options),
     Machine(machine::Options),
     Link(link::Options),
     Send(send::Options),
@@ -55,6 +57,7 @@ pub(crate) fn run() -> ExitCode {
     let outcome: Outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
+        Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
