@@ -1,5 +1,7 @@
 //! JSON lines of events: what the documentation of `capture::jsonl` says, held against a parser.
 
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
 use std::collections::BTreeSet;
 
 use rdtp::{

@@ -20,11 +20,11 @@ pub use ladder::Ladder;
 use crate::time::Instant;
 use alloc::{format, string::String};
 
-/// A time for people: milliseconds, to the microsecond where it matters.
+/// A time for people: milliseconds, to the microsecond in the first 100 seconds.
 pub(crate) fn clock(at: Instant) -> String {
     let micros = at.as_nanos() / 1_000;
     let (whole, rest) = (micros / 1_000, micros % 1_000);
-    if rest == 0 {
+    if rest == 0 || whole >= 100_000 {
         return format!("{whole} ms");
     }
     let text = format!("{whole}.{rest:03}");
@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn times_are_short() {
-        let texts = [0, 75_000_000, 1_500_000, 1_234_567].map(|n| clock(Instant::from_nanos(n)));
-        assert_eq!(texts, ["0 ms", "75 ms", "1.5 ms", "1.234 ms"]);
+        let times = [0, 75_000_000, 1_500_000, 1_234_567, 100_000_500_000];
+        let texts = times.map(|n| clock(Instant::from_nanos(n)));
+        assert_eq!(texts, ["0 ms", "75 ms", "1.5 ms", "1.234 ms", "100000 ms"]);
     }
 }

@@ -11,6 +11,7 @@ mod network;
 mod recv;
 mod run;
 mod send;
+mod step;
 mod stop;
 mod store;
 mod transfer;

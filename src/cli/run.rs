@@ -24,6 +24,7 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::seed_or_new,
+    step::{self, Start},
     transfer::{TimeoutRule, grouped},
 };
 
@@ -74,6 +75,13 @@ pub(crate) struct Options {
     /// Retransmission timeout: fixed:50ms, adaptive or rfc6298
     #[arg(long, value_name = "RULE", default_value = "adaptive")]
     timeout: TimeoutRule,
+    /// Be the network: step through the run, and drop, duplicate, corrupt or delay packets by
+    /// commands that are read line by line
+    #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit"])]
+    step: bool,
+    /// With --step: how long every packet takes one way
+    #[arg(long, value_name = "TIME", default_value = "25ms", requires = "step")]
+    delay: Span,
     /// Print the result as one JSON object instead of the ladder
     #[arg(long)]
     json: bool,
@@ -115,6 +123,9 @@ impl Options {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let (spec, messages) = (options.spec()?, options.messages()?);
+    if options.step {
+        return walk(options, spec, messages);
+    }
     let seed = seed_or_new(options.seed).number();
     let transfer = Transfer::new(messages)
         .over(options.link.clone())
@@ -147,6 +158,23 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn walk(options: &Options, spec: Spec, messages: Vec<Vec<u8>>) -> Outcome {
+    let (config, delay) = (options.config(spec), options.delay.0);
+    let start = Start { spec, config, messages, delay };
+    let (ladder, intact) = step::walk(&start, io::stdin().lock(), &mut io::stdout().lock())?;
+    write_ladder(options, &ladder)?;
+    Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes the picture, if it goes to a file.
+fn write_ladder(options: &Options, ladder: &Ladder) -> Result<(), Failure> {
+    let Some(path) = options.ladder.as_deref().filter(|path| *path != Path::new("-")) else {
+        return Ok(());
+    };
+    fs::write(path, ladder.to_svg())
+        .map_err(|error| Failure(format!("{}: {error}", path.display())))
+}
+
 fn unwritten(options: &Options, error: &io::Error) -> Failure {
     let path = options.events.as_deref().unwrap_or(Path::new("-"));
     Failure(format!("{}: {error}", path.display()))
@@ -174,10 +202,7 @@ fn print(
     report: &Report,
 ) -> Result<(), Failure> {
     let is_dash = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if let Some(path) = options.ladder.as_deref().filter(|path| *path != Path::new("-")) {
-        let written = fs::write(path, ladder.to_svg());
-        written.map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-    }
+    write_ladder(options, ladder)?;
     let events_own_stdout = is_dash(&options.events);
     let wants_text =
         is_dash(&options.ladder) || options.ladder.is_none() && !events_own_stdout && !options.json;

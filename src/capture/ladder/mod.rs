@@ -155,7 +155,7 @@ impl Note {
         use alloc::format;
         match self {
             Self::State(state) => state.to_string(),
-            Self::TimerSet(tag, at) => format!("{tag} until {}", super::clock(*at)),
+            Self::TimerSet(tag, at) => format!("{tag} to {}", super::clock(*at)),
             Self::TimerOff(tag) => format!("{tag} off"),
             Self::Timeout(Tag::Oldest) => "timeout".to_string(),
             Self::Timeout(Tag::Packet(seq)) => format!("timeout of packet {seq}"),
@@ -167,8 +167,7 @@ impl Note {
             Self::Copy => "a copy".to_string(),
             Self::Rule(rule) => format!("({rule})"),
             Self::Stray(packet) => format!("{packet} arrives"),
-            Self::Confirmed(1) => "1 message confirmed".to_string(),
-            Self::Confirmed(total) => format!("{total} messages confirmed"),
+            Self::Confirmed(total) => format!("{total} confirmed"),
             Self::GaveUp => "gives up".to_string(),
         }
     }

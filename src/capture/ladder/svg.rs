@@ -171,14 +171,14 @@ fn head(ladder: &Ladder, sheet: &Sheet, out: &mut String) {
             sheet.bottom
         );
     }
-    let _ = writeln!(out, "<text class=\"time\" x=\"76\" y=\"84\">time</text>");
+    let _ = writeln!(out, "<text class=\"time\" x=\"80\" y=\"84\">time</text>");
     let mut said = None;
     for (block, place) in ladder.blocks.iter().zip(&sheet.places) {
         if let (Some(y), true) = (place, said != Some(block.at)) {
             said = Some(block.at);
             let _ = writeln!(
                 out,
-                "<text class=\"time\" x=\"76\" y=\"{}\">{}</text>",
+                "<text class=\"time\" x=\"80\" y=\"{}\">{}</text>",
                 y + 4,
                 clock(block.at)
             );
@@ -420,6 +420,8 @@ fn legend(ladder: &Ladder, bottom: i64, out: &mut String) {
     entry("again", "data sent again", any(Arrow::is_again));
     entry("ack", "feedback", any(|arrow| !arrow.is_data()));
     entry("timer", "timer runs", has_timer);
+    let dashed = |arrow: &Arrow| arrow.arrivals.len() != 1 && arrow.lost.is_none();
+    entry("rule dash", "copy, or not all of it drawn", ladder.arrows.iter().any(dashed));
     entry("bad", "damaged on the way", any(|arrow| arrow.damaged));
     if ladder.unrecorded > 0 {
         entry("rule", &format!("and {} events more", ladder.unrecorded), true);
