@@ -45,6 +45,7 @@ extern crate std;
 
 pub mod app;
 pub mod batch;
+pub mod capture;
 pub mod channel;
 pub mod classic;
 pub mod ecn;

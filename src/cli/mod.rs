@@ -16,7 +16,9 @@ mod link;
 mod machine;
 mod network;
 mod recv;
+mod run;
 mod send;
+mod step;
 mod stop;
 mod store;
 mod transfer;
@@ -69,6 +71,7 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Lab(lab::Options),
+    Run(run::Options),
     Machine(machine::Options),
     Link(link::Options),
     Send(send::Options),
@@ -81,6 +84,7 @@ pub(crate) fn run() -> ExitCode {
     let outcome: Outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
+        Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),

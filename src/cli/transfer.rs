@@ -94,7 +94,7 @@ impl ProtocolArgs {
 
 /// `fixed:TIME`, `adaptive` or `rfc6298`.
 #[derive(Clone, Copy, Debug)]
-struct TimeoutRule(Timeout);
+pub(crate) struct TimeoutRule(pub(crate) Timeout);
 
 impl TimeoutRule {
     /// From a room to the other side of the world. A second at most, for a lossy link drives

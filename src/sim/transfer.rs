@@ -190,6 +190,8 @@ impl Transfer {
             finished_at: Instant::ZERO,
             closed: false,
         };
+        // Nothing happens yet, but the observer is asked now and so hears of the first messages too.
+        world.step(Instant::ZERO, observer, &mut progress);
         progress.feed(Instant::ZERO, world.endpoint_mut(from));
         let end = Instant::ZERO + self.limit;
         while progress.wrong_after.is_none() && world.step(end, observer, &mut progress) {}

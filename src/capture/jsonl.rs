@@ -1,0 +1,271 @@
+//! Events as JSON lines: one object a line, one line for each [`Record`].
+//!
+//! Units are in the names: `_ns` are nanoseconds, points of time are counted from the start of the
+//! run; `_bytes` are bytes. Numbers are integers without sign below 2^64; a reader that keeps numbers
+//! as doubles is exact up to 2^53 (104 days in nanoseconds).
+//!
+//! Every line has
+//!
+//! | field | meaning |
+//! | --- | --- |
+//! | `at_ns` | when |
+//! | `node` | where: the number of the node; on lines of a link instead `from` and `to`, two nodes |
+//! | `event` | what: one of the names below, with the fields beside it |
+//!
+//! | `event` | fields |
+//! | --- | --- |
+//! | `send` | `message`: which, counted from 0; `payload_bytes` |
+//! | `transmit` | the packet; `attempt`: 1 the first time, 2 the first retransmission |
+//! | `receive` | the packet |
+//! | `receive_corrupt` | `error`: what is wrong with it, in words; `datagram_bytes` |
+//! | `step` | `side`: `sender` or `receiver`; `rule`: its name in the transition table; `state_before`, `state_after` |
+//! | `discard` | the packet, or `kind` null when it is not known; `reason`: a code; `detail`: in words |
+//! | `deliver` | `message`: how many were delivered before; `payload_bytes` |
+//! | `acknowledged` | `messages_total`: confirmed so far |
+//! | `timer_started` | the timer; `deadline_ns`: when it expires |
+//! | `timer_stopped`, `timer_expired` | the timer |
+//! | `rtt` | `sample_ns`, `srtt_ns`, `rttvar_ns`, `rto_ns` (RFC 6298, section 2) |
+//! | `gave_up` | `attempts`: how often the oldest message was sent |
+//! | `link` | `datagram`: its number on this link; `fate`: a code, with its own field |
+//!
+//! A packet is `kind` (`data`, `ack`, `nak`), `seq` (null when the protocol does not number it) and
+//! `payload_bytes`. A timer is `timer` (`oldest` or `packet`) and `seq` (null for `oldest`).
+//!
+//! Codes of `fate`: `lost`, `outage`, `queue_full`, `link_full`, `corrupted` (with `bits`), `truncated`
+//! (with `left_bytes`), `duplicated`, `held` (with `packets`: how many may pass), `arrived`. Codes of
+//! `reason`: `unknown_peer`, `damaged`, `no_receiver`, `guard`, `inbox_full`, `peers_full`, `closed`.
+//!
+//! New events, fields and codes may be added; none of these changes its meaning.
+//!
+//! ```
+//! use rdtp::{capture::jsonl::Lines, sim::Transfer};
+//!
+//! let mut lines = Lines(String::new());
+//! Transfer::new(vec![b"hello".to_vec()]).run("rdt3.0".parse()?, &mut lines)?;
+//! let first = r#"{"at_ns":0,"node":0,"event":"send","message":0,"payload_bytes":5}"#;
+//! assert_eq!(lines.0.lines().next(), Some(first));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+
+use alloc::string::{String, ToString};
+use core::{fmt, fmt::Write as _, time::Duration};
+
+use crate::{
+    endpoint::DropReason,
+    trace::{Fate, Observer, PacketInfo, Place, Record, Tag, TraceEvent},
+    wire::Kind,
+};
+
+/// An observer that writes a line for each record. What the writer refuses is lost.
+#[derive(Clone, Debug, Default)]
+pub struct Lines<W>(pub W);
+
+impl<W: fmt::Write> Observer for Lines<W> {
+    fn record(&mut self, record: &Record) {
+        let _ = writeln!(self.0, "{}", line(record));
+    }
+}
+
+/// One record as a JSON object, without a line end.
+pub fn line(record: &Record) -> String {
+    let mut object = Object::new();
+    object.number("at_ns", record.at.as_nanos());
+    match record.place {
+        Place::Node(node) => object.number("node", node.0.into()),
+        Place::Link { from, to } => {
+            object.number("from", from.0.into());
+            object.number("to", to.0.into());
+        }
+    }
+    event(&mut object, &record.event);
+    object.finish()
+}
+
+fn event(object: &mut Object, event: &TraceEvent) {
+    object.text("event", name(event));
+    match event {
+        TraceEvent::Send { index, bytes } | TraceEvent::Deliver { index, bytes } => {
+            object.number("message", *index);
+            object.count("payload_bytes", *bytes);
+        }
+        TraceEvent::Transmit { packet: sent, attempt } => {
+            packet(object, sent);
+            object.number("attempt", (*attempt).into());
+        }
+        TraceEvent::Receive { packet: received } => packet(object, received),
+        TraceEvent::ReceiveCorrupt { error, bytes } => {
+            object.text("error", &error.to_string());
+            object.count("datagram_bytes", *bytes);
+        }
+        TraceEvent::Step { side, rule, from, to } => {
+            object.text("side", &side.to_string());
+            object.text("rule", rule);
+            object.text("state_before", &from.to_string());
+            object.text("state_after", &to.to_string());
+        }
+        TraceEvent::Discard { packet: discarded, reason } => {
+            match discarded {
+                Some(discarded) => packet(object, discarded),
+                None => object.null("kind"),
+            }
+            object.text("reason", reason_code(reason));
+            object.text("detail", &reason.to_string());
+        }
+        TraceEvent::Acknowledged { total } => object.number("messages_total", *total),
+        TraceEvent::TimerStarted { tag, deadline } => {
+            timer(object, *tag);
+            object.number("deadline_ns", deadline.as_nanos());
+        }
+        TraceEvent::TimerStopped { tag } | TraceEvent::TimerExpired { tag } => timer(object, *tag),
+        TraceEvent::Rtt { sample, srtt, rttvar, rto } => {
+            object.nanos("sample_ns", *sample);
+            object.nanos("srtt_ns", *srtt);
+            object.nanos("rttvar_ns", *rttvar);
+            object.nanos("rto_ns", *rto);
+        }
+        TraceEvent::GaveUp { attempts } => object.number("attempts", (*attempts).into()),
+        TraceEvent::Link { datagram, fate } => link(object, *datagram, *fate),
+    }
+}
+
+fn name(event: &TraceEvent) -> &'static str {
+    match event {
+        TraceEvent::Send { .. } => "send",
+        TraceEvent::Transmit { .. } => "transmit",
+        TraceEvent::Receive { .. } => "receive",
+        TraceEvent::ReceiveCorrupt { .. } => "receive_corrupt",
+        TraceEvent::Step { .. } => "step",
+        TraceEvent::Discard { .. } => "discard",
+        TraceEvent::Deliver { .. } => "deliver",
+        TraceEvent::Acknowledged { .. } => "acknowledged",
+        TraceEvent::TimerStarted { .. } => "timer_started",
+        TraceEvent::TimerStopped { .. } => "timer_stopped",
+        TraceEvent::TimerExpired { .. } => "timer_expired",
+        TraceEvent::Rtt { .. } => "rtt",
+        TraceEvent::GaveUp { .. } => "gave_up",
+        TraceEvent::Link { .. } => "link",
+    }
+}
+
+fn packet(object: &mut Object, packet: &PacketInfo) {
+    object.text(
+        "kind",
+        match packet.kind {
+            Kind::Data => "data",
+            Kind::Ack => "ack",
+            Kind::Nak => "nak",
+        },
+    );
+    object.maybe("seq", packet.seq);
+    object.count("payload_bytes", packet.payload_bytes);
+}
+
+fn timer(object: &mut Object, tag: Tag) {
+    let (name, seq) = match tag {
+        Tag::Oldest => ("oldest", None),
+        Tag::Packet(seq) => ("packet", Some(seq)),
+    };
+    object.text("timer", name);
+    object.maybe("seq", seq);
+}
+
+fn reason_code(reason: &DropReason) -> &'static str {
+    match reason {
+        DropReason::UnknownPeer => "unknown_peer",
+        DropReason::Damaged(_) => "damaged",
+        DropReason::NoReceiver => "no_receiver",
+        DropReason::Guard { .. } => "guard",
+        DropReason::InboxFull => "inbox_full",
+        DropReason::PeersFull => "peers_full",
+        DropReason::Closed => "closed",
+    }
+}
+
+fn link(object: &mut Object, datagram: u64, fate: Fate) {
+    object.number("datagram", datagram);
+    let code = match fate {
+        Fate::Lost => "lost",
+        Fate::Outage => "outage",
+        Fate::QueueFull => "queue_full",
+        Fate::LinkFull => "link_full",
+        Fate::Corrupted { .. } => "corrupted",
+        Fate::Truncated { .. } => "truncated",
+        Fate::Duplicated => "duplicated",
+        Fate::Held { .. } => "held",
+        Fate::Arrived => "arrived",
+    };
+    object.text("fate", code);
+    match fate {
+        Fate::Corrupted { bits } => object.number("bits", bits.into()),
+        Fate::Truncated { bytes } => object.count("left_bytes", bytes),
+        Fate::Held { packets } => object.number("packets", packets.into()),
+        _ => {}
+    }
+}
+
+/// A JSON object in the making (RFC 8259).
+struct Object(String);
+
+impl Object {
+    fn new() -> Self {
+        Self(String::from("{"))
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.string(key);
+        self.0.push(':');
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        let _ = write!(self.0, "{number}");
+    }
+
+    fn count(&mut self, key: &str, count: usize) {
+        self.number(key, count as u64);
+    }
+
+    fn nanos(&mut self, key: &str, time: Duration) {
+        self.number(key, crate::time::nanos(time));
+    }
+
+    fn maybe(&mut self, key: &str, number: Option<u64>) {
+        match number {
+            Some(number) => self.number(key, number),
+            None => self.null(key),
+        }
+    }
+
+    fn null(&mut self, key: &str) {
+        self.key(key);
+        self.0.push_str("null");
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        self.string(text);
+    }
+
+    /// A string with what section 7 of RFC 8259 wants escaped.
+    fn string(&mut self, text: &str) {
+        self.0.push('"');
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => self.0.extend(['\\', c]),
+                c if u32::from(c) < 0x20 => {
+                    let _ = write!(self.0, "\\u{:04x}", u32::from(c));
+                }
+                c => self.0.push(c),
+            }
+        }
+        self.0.push('"');
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}

@@ -1,0 +1,328 @@
+//! `rdtp run`: one run in virtual time, as a ladder, as events and in words.
+
+use core::fmt::Write as _;
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use rdtp::{
+    capture::{Ladder, jsonl, ladder::Fold, reasons},
+    classic::{Config, Spec},
+    link::Profile,
+    quantity::Span,
+    seq::Modulus,
+    sim::{Report, Transfer, Verdict},
+    trace::{Observer, Record, Watch},
+    wire::{Checksum, Codec},
+};
+use serde::Serialize;
+
+use super::{
+    Failure, Outcome,
+    network::seed_or_new,
+    step::{self, Start},
+    transfer::{TimeoutRule, grouped},
+};
+
+/// Run a protocol through a bad network in virtual time and see every packet.
+///
+/// The same arguments with the same seed give the same bytes. Exit status: 0 when every message
+/// arrived intact, 1 when not.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M; illegal windows are allowed,
+    /// to see how they break
+    #[arg(value_name = "PROTOCOL")]
+    name: String,
+    /// Bad network between the two sides: a preset (lossy20, wifi, hostile, ...), faults such as
+    /// loss=20%,delay=25ms, or both; up.loss=at:2 loses the sender's second packet
+    #[arg(long, value_name = "FAULTS", default_value = "loss=20%,delay=25ms")]
+    link: Profile,
+    /// Seed of all chance; without one a new seed is drawn and printed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many messages to send, or the file to send in pieces of 1000 bytes
+    #[arg(long, value_name = "N|FILE", default_value = "5")]
+    messages: String,
+    /// Write the ladder diagram to this file as SVG; - prints it as text
+    #[arg(long, value_name = "FILE")]
+    ladder: Option<PathBuf>,
+    /// Draw the whole ladder, however long
+    #[arg(long)]
+    whole: bool,
+    /// Write every event as a JSON line to this file; - for standard output
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Stop after so much virtual time
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    limit: Span,
+    /// Window of go-back-N or selective repeat, in packets
+    #[arg(long, value_name = "N")]
+    window: Option<u64>,
+    /// How many sequence numbers there are; without it they never repeat
+    #[arg(long, value_name = "M", conflicts_with = "bits")]
+    modulus: Option<u64>,
+    /// Bits of a sequence number: --modulus 2^K
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=62))]
+    bits: Option<u32>,
+    /// Checksum of each packet: none, internet, crc16 or crc32c
+    #[arg(long, value_name = "NAME", default_value_t)]
+    checksum: Checksum,
+    /// Retransmission timeout: fixed:50ms, adaptive or rfc6298
+    #[arg(long, value_name = "RULE", default_value = "adaptive")]
+    timeout: TimeoutRule,
+    /// Be the network: step through the run, and drop, duplicate, corrupt or delay packets by
+    /// commands that are read line by line
+    #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit"])]
+    step: bool,
+    /// With --step: how long every packet takes one way
+    #[arg(long, value_name = "TIME", default_value = "25ms", requires = "step")]
+    delay: Span,
+    /// Print the result as one JSON object instead of the ladder
+    #[arg(long)]
+    json: bool,
+}
+
+/// Bytes of a piece of a file.
+const PIECE: usize = 1_000;
+/// The most reasons that are printed one by one.
+const REASONS_MAX: usize = 12;
+
+impl Options {
+    fn spec(&self) -> Result<Spec, Failure> {
+        let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
+        // An illegal window is a lesson here, not a mistake.
+        Ok(Spec::parse_even_if_illegal(&self.name)?.with(self.window, modulus, true)?)
+    }
+
+    fn messages(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        if let Ok(count) = self.messages.parse::<u64>() {
+            return Ok((0..count).map(|n| format!("message {n}").into_bytes()).collect());
+        }
+        let path = &self.messages;
+        let bytes = fs::read(path).map_err(|error| {
+            Failure(format!("{path}: {error}; --messages takes a number or a file"))
+        })?;
+        Ok(bytes.chunks(PIECE).map(<[u8]>::to_vec).collect())
+    }
+
+    fn config(&self, spec: Spec) -> Config {
+        // rdt 1.0 has no header that could carry a checksum.
+        let codec = if spec.fields().checksum {
+            Codec::Compact { checksum: self.checksum }
+        } else {
+            Codec::Bare
+        };
+        Config { codec, timeout: self.timeout.0, ..Config::default() }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let (spec, messages) = (options.spec()?, options.messages()?);
+    if options.step {
+        return walk(options, spec, messages);
+    }
+    let seed = seed_or_new(options.seed).number();
+    let transfer = Transfer::new(messages)
+        .over(options.link.clone())
+        .config(options.config(spec))
+        .seed(seed)
+        .limit(options.limit.0);
+    let mut ladder = Ladder::new(&format!("{spec} over {}, seed {seed}", options.link));
+    if options.whole {
+        ladder = ladder.folded(Fold::NEVER);
+    }
+    let mut events = options.events.as_deref().map(Output::create).transpose()?;
+    let mut written = Ok(());
+    let report = transfer.run(
+        spec,
+        &mut Watch(|record: &Record| {
+            ladder.record(record);
+            if let (Some(events), Ok(())) = (&mut events, &written) {
+                written = writeln!(events.0, "{}", jsonl::line(record));
+            }
+        }),
+    )?;
+    if let Some(mut events) = events {
+        written.and_then(|()| events.0.flush()).map_err(|error| unwritten(options, &error))?;
+    }
+    if let Verdict::Wrong { after } = report.verdict {
+        ladder.mark_wrong(after);
+    }
+    print(options, spec, seed, &ladder, &report)?;
+    let intact = report.verdict == Verdict::Intact;
+    Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn walk(options: &Options, spec: Spec, messages: Vec<Vec<u8>>) -> Outcome {
+    let (config, delay) = (options.config(spec), options.delay.0);
+    let start = Start { spec, config, messages, delay };
+    let (ladder, intact) = step::walk(&start, io::stdin().lock(), &mut io::stdout().lock())?;
+    write_ladder(options, &ladder)?;
+    Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes the picture, if it goes to a file.
+fn write_ladder(options: &Options, ladder: &Ladder) -> Result<(), Failure> {
+    let Some(path) = options.ladder.as_deref().filter(|path| *path != Path::new("-")) else {
+        return Ok(());
+    };
+    fs::write(path, ladder.to_svg())
+        .map_err(|error| Failure(format!("{}: {error}", path.display())))
+}
+
+fn unwritten(options: &Options, error: &io::Error) -> Failure {
+    let path = options.events.as_deref().unwrap_or(Path::new("-"));
+    Failure(format!("{}: {error}", path.display()))
+}
+
+/// A file, or standard output for `-`.
+struct Output(Box<dyn Write>);
+
+impl Output {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self(Box::new(BufWriter::new(io::stdout()))));
+        }
+        let file =
+            File::create(path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+        Ok(Self(Box::new(BufWriter::new(file))))
+    }
+}
+
+fn print(
+    options: &Options,
+    spec: Spec,
+    seed: u64,
+    ladder: &Ladder,
+    report: &Report,
+) -> Result<(), Failure> {
+    let is_dash = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    write_ladder(options, ladder)?;
+    let events_own_stdout = is_dash(&options.events);
+    let wants_text =
+        is_dash(&options.ladder) || options.ladder.is_none() && !events_own_stdout && !options.json;
+    let mut text = String::new();
+    if wants_text {
+        text.push_str(&ladder.to_text());
+        text.push('\n');
+    }
+    let result = RunReport::new(options, spec, seed, ladder, report);
+    if options.json {
+        let json = serde_json::to_string(&result)?;
+        say!("{text}{json}");
+    } else if events_own_stdout {
+        eprint!("{text}{}", result.words(report));
+    } else {
+        print!("{text}{}", result.words(report));
+    }
+    Ok(())
+}
+
+/// What came of a run, for `--json`.
+#[derive(Serialize)]
+struct RunReport {
+    protocol: String,
+    link: String,
+    seed: u64,
+    verdict: String,
+    intact: bool,
+    messages: u64,
+    messages_delivered: u64,
+    elapsed_ns: u64,
+    datagrams: u64,
+    data_sent: u64,
+    data_resent: u64,
+    feedback_sent: u64,
+    /// What the network does that the protocol does not tolerate.
+    not_tolerated: Vec<String>,
+    reasons: Vec<String>,
+}
+
+impl RunReport {
+    fn new(options: &Options, spec: Spec, seed: u64, ladder: &Ladder, report: &Report) -> Self {
+        Self {
+            protocol: spec.to_string(),
+            link: options.link.to_string(),
+            seed,
+            verdict: report.verdict.to_string(),
+            intact: report.verdict == Verdict::Intact,
+            messages: report.sender.messages_sent,
+            messages_delivered: report.delivered.len() as u64,
+            elapsed_ns: u64::try_from(report.elapsed.as_nanos()).unwrap_or(u64::MAX),
+            datagrams: report.datagrams,
+            data_sent: report.sender.data_sent,
+            data_resent: report.sender.data_resent,
+            feedback_sent: report.receiver.feedback_sent,
+            not_tolerated: options.link.channel().exceeds(spec.tolerates()),
+            reasons: reasons::explain(ladder),
+        }
+    }
+
+    fn words(&self, report: &Report) -> String {
+        let mut text = format!(
+            "{}: {} of {} messages delivered in {:.3} s of virtual time; {} packets, {} of them \
+             sent again, {} feedback\n",
+            self.verdict,
+            grouped(self.messages_delivered),
+            grouped(self.messages),
+            report.elapsed.as_secs_f64(),
+            grouped(self.data_sent + self.data_resent),
+            grouped(self.data_resent),
+            grouped(self.feedback_sent),
+        );
+        if !self.not_tolerated.is_empty() {
+            let faults = self.not_tolerated.join(", ");
+            let _ = writeln!(text, "{} does not tolerate a link that {faults}", self.protocol);
+        }
+        // The last ones say what went wrong.
+        let (few, last) = (REASONS_MAX / 2, REASONS_MAX - REASONS_MAX / 2);
+        let count = self.reasons.len();
+        for (at, reason) in self.reasons.iter().enumerate() {
+            if count <= REASONS_MAX || at < few || at >= count - last {
+                let _ = writeln!(text, "- {reason}");
+            } else if at == few {
+                let _ = writeln!(text, "- ... {} more", count - REASONS_MAX);
+            }
+        }
+        let _ = writeln!(text, "seed {}", self.seed);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_reasons_are_cut_in_the_middle() {
+        let reasons = (0..40).map(|n| format!("reason {n}")).collect();
+        let report = Transfer::new(Vec::new()).run("rdt3.0".parse().unwrap(), &mut ()).unwrap();
+        let mut result = RunReport {
+            protocol: "rdt3.0".into(),
+            link: String::new(),
+            seed: 1,
+            verdict: report.verdict.to_string(),
+            intact: true,
+            messages: 0,
+            messages_delivered: 0,
+            elapsed_ns: 0,
+            datagrams: 0,
+            data_sent: 0,
+            data_resent: 0,
+            feedback_sent: 0,
+            not_tolerated: vec!["loses".into()],
+            reasons,
+        };
+        let text = result.words(&report);
+        assert_eq!(text.matches("- reason").count(), REASONS_MAX);
+        assert!(text.contains("- reason 0\n") && text.contains("- ... 28 more\n"));
+        assert!(text.contains("- reason 39\n"));
+        result.reasons.truncate(REASONS_MAX);
+        assert!(!result.words(&report).contains("more"));
+    }
+}
