@@ -94,5 +94,5 @@ fn machines_are_drawn_with_the_state_that_is_asked_for() {
     let done = machine(&["rdt3.0", "--as", "svg", "--side", "sender", "--state", "Sleep"]);
     assert_eq!(done.code, Some(1));
     let done = machine(&["saw:5", "--as", "svg", "--side", "sender"]);
-    assert!(!done.success && done.stderr.contains("10 states do not fit"), "{}", done.stderr);
+    assert!(!done.success && done.stderr.contains("10 states have no legible"), "{}", done.stderr);
 }

@@ -11,7 +11,7 @@
 //! let state = rdtp::classic::State::label(sender.state());
 //! let svg = figure::draw("rdt 3.0 sender", &sender.table(), Some(state))?;
 //! assert!(svg.contains("class=\"state now\""));
-//! # Ok::<(), figure::TooManyStates>(())
+//! # Ok::<(), figure::CannotDraw>(())
 //! ```
 
 use alloc::{
@@ -24,28 +24,43 @@ use core::{fmt, fmt::Write as _};
 use super::svg::{document, escape, tip, wrap};
 use crate::{classic::Transition, trace::StateLabel};
 
-/// The most states that are drawn.
-pub const STATES_MAX: usize = 4;
-
-/// A machine with more states than a legible picture has room for.
+/// Why a table is not drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyStates {
-    /// How many it has (of those in its table).
-    pub states: usize,
+#[non_exhaustive]
+pub enum CannotDraw {
+    /// It has not 1, 2 or 4 states, the arrangements of the book.
+    States {
+        /// How many it has.
+        states: usize,
+    },
+    /// An arrow goes neither to its own state nor to the next, in the order in which the table names
+    /// them.
+    Arrow {
+        /// The state it leaves.
+        from: StateLabel,
+        /// The state it enters.
+        to: StateLabel,
+    },
 }
 
-impl fmt::Display for TooManyStates {
+impl fmt::Display for CannotDraw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} states do not fit into a legible picture, at most {STATES_MAX} do: choose fewer \
-             sequence numbers, or lay it out with Graphviz",
-            self.states
-        )
+        match self {
+            Self::States { states } => write!(
+                f,
+                "{states} states have no legible arrangement here, only 1, 2 and 4 have: choose \
+                 fewer sequence numbers, or lay it out with Graphviz"
+            ),
+            Self::Arrow { from, to } => write!(
+                f,
+                "an arrow leads from \"{from}\" to \"{to}\", and only rings are drawn: lay it out \
+                 with Graphviz"
+            ),
+        }
     }
 }
 
-impl core::error::Error for TooManyStates {}
+impl core::error::Error for CannotDraw {}
 
 const RADIUS: i64 = 50;
 const LINE: i64 = 15;
@@ -59,10 +74,17 @@ pub fn draw(
     title: &str,
     table: &[Transition],
     now: Option<StateLabel>,
-) -> Result<String, TooManyStates> {
+) -> Result<String, CannotDraw> {
     let states = states(table);
-    if states.len() > STATES_MAX || states.len() == 3 || states.is_empty() {
-        return Err(TooManyStates { states: states.len() });
+    if !matches!(states.len(), 1 | 2 | 4) {
+        return Err(CannotDraw::States { states: states.len() });
+    }
+    for arrow in table {
+        let at = |state| states.iter().position(|known| *known == state).unwrap_or(0);
+        let (from, to) = (at(arrow.from), at(arrow.to));
+        if to != from && to != (from + 1) % states.len() {
+            return Err(CannotDraw::Arrow { from: arrow.from, to: arrow.to });
+        }
     }
     let sheet = Sheet::new(&states, table);
     let mut out = String::new();
@@ -416,11 +438,17 @@ mod tests {
     }
 
     #[test]
-    fn the_current_state_stands_out_and_more_than_four_are_refused() {
+    fn the_current_state_stands_out_and_what_has_no_arrangement_is_refused() {
         let table = StopAndWait::RDT30.sender::<u8>().table();
         let svg = draw("", &table, Some(table[0].to)).unwrap();
         assert_eq!(svg.matches("class=\"state now\"").count(), 1);
         let many = StopAndWait::new(Modulus::new(5)).sender::<u8>().table();
-        assert_eq!(draw("", &many, None), Err(TooManyStates { states: 10 }));
+        assert_eq!(draw("", &many, None), Err(CannotDraw::States { states: 10 }));
+        assert_eq!(draw("", &[], None), Err(CannotDraw::States { states: 0 }));
+        // An arrow back would be drawn as one to the next.
+        let mut back = table.clone();
+        let (from, to) = (table[4].to, table[0].from);
+        back.push(Transition { from, to, ..table[0] });
+        assert_eq!(draw("", &back, None), Err(CannotDraw::Arrow { from, to }));
     }
 }

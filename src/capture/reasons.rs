@@ -146,10 +146,10 @@ fn repair_of_feedback(ladder: &Ladder, number: usize, arrow: &Arrow) -> Option<S
         if !confirms {
             if arrow.damaged && by == number {
                 // The damaged packet itself, or what the sender did about it at once.
-                let next = ladder
-                    .arrows()
-                    .iter()
-                    .find(|next| next.from == sender && next.is_again() && next.sent == block.at);
+                let next =
+                    ladder.arrows().iter().skip(number).find(|next| {
+                        next.from == sender && next.is_again() && next.sent == block.at
+                    });
                 if let Some(next) = next {
                     return Some(format!(
                         "the sender could not read it and sent {} again",
@@ -182,13 +182,15 @@ fn needless(ladder: &Ladder, number: usize, arrow: &Arrow) -> Option<String> {
     let block = ladder.blocks().get(arrow.departs)?;
     let timeout = block.notes.iter().any(|note| matches!(note, Note::Timeout(_)));
     let before = ladder.arrows().get(..number)?;
-    let earlier = before.iter().rev().find(|earlier| is_same_data(earlier, arrow))?;
+    if !timeout {
+        return None;
+    }
+    let place = before.iter().rposition(|earlier| is_same_data(earlier, arrow))?;
+    let earlier = before.get(place)?;
     // With feedback lost on the way the sender could not know.
-    let quiet = before
-        .iter()
-        .filter(|feedback| feedback.from != arrow.from && feedback.sent >= earlier.sent)
-        .all(|feedback| feedback.lost.is_none() && !feedback.damaged);
-    if !timeout || earlier.lost.is_some() || earlier.damaged || !quiet {
+    let mut since = before.iter().skip(place + 1).filter(|other| other.from != arrow.from);
+    let quiet = since.all(|feedback| feedback.lost.is_none() && !feedback.damaged);
+    if earlier.lost.is_some() || earlier.damaged || !quiet {
         return None;
     }
     Some(format!(

@@ -60,7 +60,10 @@ pub(super) fn pieces(ladder: &Ladder) -> Vec<Piece> {
             if !block.is_eventful(&ladder.arrows) {
                 continue;
             }
-            let (first, last) = (at.saturating_sub(fold.around), (at + fold.around + 1).min(count));
+            let (first, last) = (
+                at.saturating_sub(fold.around),
+                at.saturating_add(fold.around).saturating_add(1).min(count),
+            );
             let new = keep[first..last].iter().filter(|kept| !**kept).count();
             if new > room {
                 break;

@@ -347,7 +347,8 @@ fn timers(ladder: &Ladder, sheet: &Sheet, out: &mut String) -> [i64; 2] {
         bars.push((edge, column, top, sheet.bottom, false));
     }
     for (edge, column, top, bottom, expired) in bars {
-        if column >= TIMERS_MAX {
+        // What ran within a part that is left out has no height.
+        if column >= TIMERS_MAX || bottom <= top {
             continue;
         }
         let offset = 9 + 8 * i64::try_from(column).unwrap_or(0);
