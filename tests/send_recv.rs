@@ -218,7 +218,8 @@ fn a_sender_that_dies_leaves_no_half_file() {
     let (source, into) = (directory.path("source"), directory.path("into"));
     fs::create_dir(&into).unwrap();
     fs::write(&source, file(200_000)).unwrap();
-    let (receiver, address) = receiver(&into, &["--once", "--give-up", "700ms"]);
+    let (receiver, address) =
+        receiver(&into, &["--once", "--give-up", "700ms", "--protocol", "rdt3.0"]);
     // Slow enough to be killed in the middle.
     let slow = ["--protocol", "rdt3.0", "--link", "delay=50ms"];
     let mut sender =
@@ -241,7 +242,7 @@ fn an_interrupted_side_tidies_up() {
         let (source, into) = (directory.path("source"), directory.path("into"));
         fs::create_dir(&into).unwrap();
         fs::write(&source, file(200_000)).unwrap();
-        let (receiver, address) = receiver(&into, &["--once"]);
+        let (receiver, address) = receiver(&into, &["--once", "--window", "1"]);
         let flags = ["--window", "1", "--link", "delay=30ms", "--give-up", "1s"];
         let sender = rdtp(&[&["send", source.to_str().unwrap(), &address], &flags[..]].concat());
         program::eventually(|| !directory.names("into").is_empty());
@@ -321,7 +322,7 @@ fn forged(name: &[u8], size: u64) -> Vec<Vec<u8>> {
     while sender.next_message(&mut message, read).unwrap() {
         messages.push(message.clone());
     }
-    messages[0].truncate(6);
+    messages[0].truncate(10);
     messages[0].extend_from_slice(&size.to_be_bytes());
     messages[0].extend_from_slice(name);
     messages
@@ -400,5 +401,23 @@ fn bad_usage_is_told_from_failure() {
         &["recv", "127.0.0.1:0", "--bits", "3", "--modulus", "8"],
     ] {
         assert_eq!(rdtp(usage).finish().code, Some(2), "{usage:?}");
+    }
+}
+
+/// Go-back-N reads selective repeat's ACKs as cumulative, so that the two must not meet.
+#[test]
+fn two_sides_with_different_protocols_refuse_each_other() {
+    for protocol in ["gbn", "rdt3.0", "sr:8"] {
+        let directory = Directory::new("different");
+        let (source, into) = (directory.path("source"), directory.path("into"));
+        fs::write(&source, file(20_000)).unwrap();
+        let (receiver, address) = receiver(&into, &["--once", "--protocol", "sr"]);
+        let flags = ["--protocol", protocol, "--give-up", "5s"];
+        let sent = rdtp(&[&["send", source.to_str().unwrap(), &address], &flags[..]].concat());
+        let sent = sent.finish();
+        assert!(!sent.success, "{protocol}: {sent:?}");
+        assert!(sent.stderr.contains("different protocols"), "{protocol}: {sent:?}");
+        assert!(!receiver.finish().success, "{protocol}");
+        assert!(directory.names("into").is_empty(), "{protocol}");
     }
 }

@@ -10,11 +10,15 @@
 //!
 //! | Byte | Message | Then |
 //! | --- | --- | --- |
-//! | 1 | header | `RDTF`, version 1, size in 8 bytes, the name in UTF-8 to the end |
+//! | 1 | header | `RDTF`, version 1, carrier in 4 bytes, size in 8 bytes, the name in UTF-8 to the end |
 //! | 2 | data | the next bytes of the file, at least one |
 //! | 3 | trailer | the digest of all bytes, 32 bytes |
 //! | 4 | abort | nothing: the sender cannot go on |
 //! | 5 | verdict | one byte: 0 when the file is stored whole, otherwise a [`Refusal`] |
+//!
+//! The carrier is a number that stands for the protocol below and its parameters, or 0. Go-back-N on
+//! one side and selective repeat on the other understand each other's packets, but not what they
+//! mean: the receiver refuses a file that comes over another carrier than its own.
 //!
 //! The digest finds what the checksums of datagrams let pass. It guards against accidents, not
 //! against an enemy, who could send the digest of another file.
@@ -51,7 +55,7 @@ const TRAILER: u8 = 3;
 const ABORT: u8 = 4;
 const VERDICT: u8 = 5;
 /// Bytes of a header before the name.
-const HEADER_BYTES: usize = 1 + 4 + 1 + 8;
+const HEADER_BYTES: usize = 1 + 4 + 1 + 4 + 8;
 
 /// Bytes that a data message adds to the chunk it carries.
 pub const DATA_OVERHEAD: usize = 1;
@@ -76,6 +80,8 @@ pub enum Refusal {
     Storage,
     /// The sender stopped of its own accord.
     Aborted,
+    /// The other side uses another protocol, or other parameters of it.
+    Carrier,
     /// A reason that this version does not know.
     Other(u8),
 }
@@ -90,6 +96,7 @@ impl Refusal {
             Self::Digest => 5,
             Self::Storage => 6,
             Self::Aborted => 7,
+            Self::Carrier => 8,
             Self::Other(code) => code,
         }
     }
@@ -105,6 +112,7 @@ impl Refusal {
             5 => Self::Digest,
             6 => Self::Storage,
             7 => Self::Aborted,
+            8 => Self::Carrier,
             code => Self::Other(code),
         })
     }
@@ -120,6 +128,7 @@ impl fmt::Display for Refusal {
             Self::Digest => "the digest differs: the file arrived damaged",
             Self::Storage => "the receiver could not store it",
             Self::Aborted => "the sender stopped",
+            Self::Carrier => "the two sides use different protocols, windows or numbers",
             Self::Other(code) => return write!(f, "reason {code}"),
         })
     }

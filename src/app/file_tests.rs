@@ -71,14 +71,14 @@ fn refusal(messages: &[&[u8]]) -> Option<Refusal> {
 }
 
 fn header(name: &[u8], size: u64) -> Vec<u8> {
-    [&[HEADER], &MAGIC[..], &[VERSION], &size.to_be_bytes(), name].concat()
+    [&[HEADER], &MAGIC[..], &[VERSION], &[0; 4], &size.to_be_bytes(), name].concat()
 }
 
 #[test]
 fn golden_messages() {
     let mut sender = FileSender::new(Fnv::default(), "a.txt", 3, 2).unwrap();
     let sent = messages(&mut sender, b"xyz", 1);
-    assert_eq!(sent[0], b"\x01RDTF\x01\0\0\0\0\0\0\0\x03a.txt");
+    assert_eq!(sent[0], b"\x01RDTF\x01\0\0\0\0\0\0\0\0\0\0\0\x03a.txt");
     assert_eq!(sent[1..3], [b"\x02xy".to_vec(), b"\x02z".to_vec()]);
     assert_eq!((sent[3][0], sent[3].len(), sent.len()), (3, 33, 4));
     assert_eq!(sender.abort(), [4]);
@@ -128,7 +128,7 @@ fn a_receiver_refuses() {
         (vec![&header(b"/etc/passwd", 1)], Refusal::Name),
         (vec![&header(b"\xff", 1)], Refusal::Name),
         (vec![&header(b"", 1)], Refusal::Name),
-        (vec![b"\x01RDTF\x02\0\0\0\0\0\0\0\x03f"], Refusal::Malformed),
+        (vec![b"\x01RDTF\x02\0\0\0\0\0\0\0\0\0\0\0\x03f"], Refusal::Malformed),
         (vec![b"\x01XXXX\x01\0\0\0\0\0\0\0\x03f"], Refusal::Malformed),
     ] {
         assert_eq!(refusal(&messages), Some(expected), "{messages:?}");
@@ -218,5 +218,18 @@ proptest! {
             }
         }
         prop_assert!(written <= size.min(100));
+    }
+}
+
+#[test]
+fn another_carrier_is_refused_and_none_is_taken() {
+    for (sends, expects, taken) in [(1, 1, true), (1, 2, false), (0, 2, true), (1, 0, true)] {
+        let mut sender = FileSender::new(Fnv::default(), "f", 1, 10).unwrap().over(sends);
+        let mut receiver = FileReceiver::new(Fnv::default(), 1_000).over(expects);
+        let mut header = Vec::new();
+        sender.next_message(&mut header, |_| Ok::<_, ()>(0)).unwrap();
+        let action = receiver.handle_message(&header);
+        let refused = action == Action::Discard(Refusal::Carrier);
+        assert_eq!(refused, !taken, "{sends} {expects}: {action:?}");
     }
 }

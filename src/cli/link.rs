@@ -112,6 +112,9 @@ enum Report {
 pub(crate) fn run(options: &Options) -> Outcome {
     let listen = resolve(&options.listen)?;
     let target = resolve(&options.target)?;
+    if listen == target && target.port() != 0 {
+        return Err(Failure(format!("{target} would be forwarded to itself: name another target")));
+    }
     let seed = seed_or_new(options.seed);
     let socket = SocketConfig { dual_stack: true, ..SocketConfig::default() };
     let socket = Socket::bind(listen, &socket)

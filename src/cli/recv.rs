@@ -27,7 +27,9 @@ use super::{
     network::NetworkArgs,
     stop::Stop,
     store::Partial,
-    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve, seconds},
+    transfer::{
+        Blake3, FLUSH_MAX, ProtocolArgs, carrier, grouped, hex, progress_bar, resolve, seconds,
+    },
 };
 
 /// Receive files from `rdtp send` into a directory
@@ -105,9 +107,8 @@ struct Incoming {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let address = resolve(&options.address)?;
-    if !options.into.is_dir() {
-        return Err(Failure(format!("{}: not a directory", options.into.display())));
-    }
+    std::fs::create_dir_all(&options.into)
+        .map_err(|error| Failure(format!("{}: {error}", options.into.display())))?;
     let spec = options.protocol.spec();
     let config = options.protocol.config();
     // What does not go together is to be known now, not when somebody sends.
@@ -212,7 +213,8 @@ impl Server<'_> {
 
     fn joined(&mut self, peer: SocketAddr) {
         let transfer = Incoming {
-            receiver: FileReceiver::new(Blake3::default(), self.options.max_size.0),
+            receiver: FileReceiver::new(Blake3::default(), self.options.max_size.0)
+                .over(carrier(self.options.protocol.spec())),
             partial: None,
             name: String::new(),
             path: None,

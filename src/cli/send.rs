@@ -23,7 +23,7 @@ use super::{
     Failure, Outcome,
     network::{LinkReport, NetworkArgs, describe},
     stop::Stop,
-    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve},
+    transfer::{Blake3, FLUSH_MAX, ProtocolArgs, carrier, grouped, hex, progress_bar, resolve},
 };
 
 /// Send a file to a waiting `rdtp recv`, over any protocol of the textbook
@@ -53,6 +53,9 @@ pub(crate) struct Options {
 /// The most messages handed over between two turns: a protocol without feedback would take the
 /// whole file at once.
 const FEED_MAX: usize = 64;
+
+/// After so long without an answer the progress bar says so.
+const SILENT: Duration = Duration::from_secs(2);
 
 /// How long it must be quiet before a sender that lingers leaves: longer than a receiver takes to
 /// repeat its verdict twice.
@@ -97,7 +100,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let path = options.file.to_string_lossy();
     let name = options.name.as_deref().unwrap_or_else(|| final_component(&path));
     let mut session = FileSender::new(Blake3::default(), name, size, options.chunk as usize)
-        .map_err(|error| Failure(format!("{name:?}: {error}; choose another with --name")))?;
+        .map_err(|error| Failure(format!("{name:?}: {error}; choose another with --name")))?
+        .over(carrier(spec));
 
     let config = options.protocol.config();
     let needed = CONTROL_BYTES_MAX.max(options.chunk as usize + DATA_OVERHEAD);
@@ -200,6 +204,7 @@ fn transfer(
     let give_up = options.protocol.give_up();
     let mut message = Vec::new();
     let mut moved_at = line.now();
+    let name = session.name().to_owned();
     let stop = Stop::on_signals()?;
     loop {
         let fed = if stop.is_asked() {
@@ -214,7 +219,8 @@ fn transfer(
             flush(line, observer, true)?;
             return Err(failure);
         }
-        line.turn(observer, Some(moved_at + give_up))?;
+        let notice = Some(moved_at + SILENT).filter(|&at| at > line.now());
+        line.turn(observer, Some(notice.unwrap_or(moved_at + give_up).min(moved_at + give_up)))?;
         while let Some(event) = line.endpoint_mut().poll_event() {
             match event {
                 Event::Delivered(answer) => session.handle_message(&answer),
@@ -225,7 +231,11 @@ fn transfer(
             }
             moved_at = line.now();
         }
-        bar.set_position(session.sent());
+        // What is confirmed, as far as the protocol knows: what was only handed over may never arrive.
+        let unconfirmed = line.endpoint().unacked() * u64::from(options.chunk);
+        bar.set_position(session.sent().saturating_sub(unconfirmed));
+        let silent = line.now() >= moved_at + SILENT;
+        bar.set_message(if silent { "waiting for an answer".into() } else { name.clone() });
         if let Some(verdict) = session.verdict() {
             return verdict.map_err(|refusal| Failure(format!("the receiver refused: {refusal}")));
         }

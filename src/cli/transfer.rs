@@ -143,6 +143,12 @@ impl Digest for Blake3 {
     }
 }
 
+/// The number that stands for a protocol and its parameters in the header of a file.
+pub(crate) fn carrier(spec: Spec) -> u32 {
+    let [a, b, c, d, ..] = *blake3::hash(spec.to_string().as_bytes()).as_bytes();
+    u32::from_be_bytes([a, b, c, d]).max(1)
+}
+
 /// A digest as people compare it.
 pub(crate) fn hex(digest: &[u8; 32]) -> String {
     digest.iter().fold(String::new(), |mut text, byte| {

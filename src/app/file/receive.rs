@@ -47,6 +47,7 @@ enum State {
 pub struct FileReceiver<D> {
     digest: D,
     size_max: u64,
+    carrier: u32,
     size: u64,
     received: u64,
     state: State,
@@ -56,7 +57,22 @@ pub struct FileReceiver<D> {
 impl<D: Digest> FileReceiver<D> {
     /// A receiver that takes files of at most `size_max` bytes.
     pub fn new(digest: D, size_max: u64) -> Self {
-        Self { digest, size_max, size: 0, received: 0, state: State::Expecting, verdict_due: false }
+        Self {
+            digest,
+            size_max,
+            carrier: 0,
+            size: 0,
+            received: 0,
+            state: State::Expecting,
+            verdict_due: false,
+        }
+    }
+
+    /// Refuses files that come over another carrier; see [`FileSender::over`](super::FileSender::over).
+    #[must_use]
+    pub fn over(mut self, carrier: u32) -> Self {
+        self.carrier = carrier;
+        self
     }
 
     /// Takes the next message and says what to do about it.
@@ -79,9 +95,14 @@ impl<D: Digest> FileReceiver<D> {
         let (fixed, name) =
             message.split_first_chunk::<HEADER_BYTES>().ok_or(Refusal::Malformed)?;
         let (magic, rest) = fixed[1..].split_first_chunk::<4>().ok_or(Refusal::Malformed)?;
-        let (version, size) = rest.split_first().ok_or(Refusal::Malformed)?;
+        let (version, rest) = rest.split_first().ok_or(Refusal::Malformed)?;
+        let (carrier, size) = rest.split_first_chunk::<4>().ok_or(Refusal::Malformed)?;
         if magic != MAGIC || *version != VERSION {
             return Err(Refusal::Malformed);
+        }
+        let carrier = u32::from_be_bytes(*carrier);
+        if carrier != 0 && self.carrier != 0 && carrier != self.carrier {
+            return Err(Refusal::Carrier);
         }
         let size = u64::from_be_bytes(size.try_into().map_err(|_| Refusal::Malformed)?);
         let name = str::from_utf8(name).map_err(|_| Refusal::Name)?;

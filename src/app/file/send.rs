@@ -83,6 +83,7 @@ pub struct FileSender<D> {
     size: u64,
     sent: u64,
     chunk_bytes: usize,
+    carrier: u32,
     state: State,
 }
 
@@ -96,8 +97,16 @@ impl<D: Digest> FileSender<D> {
             size,
             sent: 0,
             chunk_bytes: chunk_bytes.max(1),
+            carrier: 0,
             state: State::Header,
         })
+    }
+
+    /// Names the protocol below by a number, for the receiver to compare with its own.
+    #[must_use]
+    pub fn over(mut self, carrier: u32) -> Self {
+        self.carrier = carrier;
+        self
     }
 
     /// Writes the next message into `message`, replacing what was there; false when there is none
@@ -116,6 +125,7 @@ impl<D: Digest> FileSender<D> {
                 message.push(HEADER);
                 message.extend_from_slice(MAGIC);
                 message.push(VERSION);
+                message.extend_from_slice(&self.carrier.to_be_bytes());
                 message.extend_from_slice(&self.size.to_be_bytes());
                 message.extend_from_slice(self.name.as_bytes());
                 self.state = if self.size == 0 { State::Trailer } else { State::Data };

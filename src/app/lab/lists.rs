@@ -82,16 +82,17 @@ impl Lists {
         self.with(Verdict::Corrupt)
     }
 
-    /// Whether this may be the whole list: the last datagram is there, and the identifiers have no
+    /// Whether this may be the whole list: the last datagram is there, and identifiers without a
     /// gap. A shuffled list can look complete too early, because nothing on the wire says where it
     /// begins; `count`, the number of identifiers, decides when it is known.
     pub fn looks_complete(&self, count: Option<usize>) -> bool {
         let list = self.corrected();
         let Some((&LAST, identifiers)) = list.split_last() else { return false };
-        match count {
-            Some(count) => identifiers.len() >= count,
-            None => identifiers.windows(2).all(|pair| pair[1].checked_sub(pair[0]) == Some(1)),
+        if let Some(count) = count {
+            return identifiers.len() >= count;
         }
+        let contiguous = |pair: &[i32]| pair[1].checked_sub(pair[0]) == Some(1);
+        !identifiers.is_empty() && identifiers.windows(2).all(contiguous)
     }
 
     fn with(&self, verdict: Verdict) -> impl Iterator<Item = Option<i32>> + '_ {
