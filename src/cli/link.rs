@@ -30,6 +30,7 @@ use super::{
 /// Clients talk to LISTEN, the proxy forwards to TARGET and back. It ends with Ctrl-C, or after
 /// --for, and then reports what the network really did.
 #[derive(Debug, Args)]
+#[command(after_long_help = super::network::FAULTS)]
 pub(crate) struct Options {
     /// Where clients connect, as HOST:PORT; port 0 lets the system choose, and the choice is printed
     listen: String,

@@ -13,6 +13,23 @@ use rdtp::{
 };
 use serde::Serialize;
 
+/// The language of `--link`, for `--help`.
+pub(crate) const FAULTS: &str = "\
+A network is a preset, faults separated by commas, or a preset and then faults:
+  loss=20%            each datagram by chance; loss=ge:5%:8 in bursts of 8
+                      on average; loss=every:1:4; loss=at:3:7:9 by number
+  dup=5%              copies; dup=5%:2 two each
+  reorder=10%:3:20ms  held back until 3 others have passed, or 20 ms
+  corrupt=1%:3        3 bits flipped; corrupt=1%:header, :payload or :checksum
+  truncate=1%         bytes cut off the end
+  delay=25ms±5ms      evenly spread (or +-); delay=25ms~5ms normally
+  jitter=reorder      varying delay may change the order; jitter=keep does not
+  rate=10mbit         a bottleneck, with queue=64KiB before it
+  outage=5s+2s/7s     down after 5 s for 2 s, again every 7 s
+Before a key, up. or down. means one direction, data. or ack. one class of
+packets, as in up.ack.loss=5%. Presets: perfect, lossy20, latency530,
+variable-latency, wifi, satellite, hostile.";
+
 /// A bad network in the path of this program.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NetworkArgs {
@@ -121,6 +138,19 @@ pub(crate) fn describe(direction: &str, link: &Link<SocketAddr>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_names_every_preset_and_its_examples_are_read() {
+        for (name, _, _) in Profile::PRESETS {
+            assert!(FAULTS.contains(name), "{name}");
+        }
+        assert!(FAULTS.lines().all(|line| line.chars().count() <= 80));
+        let examples = FAULTS.lines().filter_map(|line| line.strip_prefix("  "));
+        let examples = examples.filter(|line| !line.starts_with(' '));
+        for example in examples.filter_map(|line| line.split(' ').next()) {
+            assert!(example.parse::<Profile>().is_ok(), "{example}");
+        }
+    }
 
     #[test]
     fn both_directions_draw_their_own_chance() {

@@ -41,6 +41,7 @@ use super::{
 /// The exit status with --once is 0 when the file was stored whole, and 1 otherwise. Without it,
 /// Ctrl-C ends the program; what is half received is removed.
 #[derive(Debug, Args)]
+#[command(after_long_help = super::network::FAULTS)]
 pub(crate) struct Options {
     /// Where to listen, as HOST:PORT; port 0 lets the system choose, and the choice is printed
     address: String,

@@ -33,6 +33,7 @@ use super::{
 /// The same arguments with the same seed give the same bytes. Exit status: 0 when every message
 /// arrived intact, 1 when not.
 #[derive(Debug, Args)]
+#[command(after_long_help = super::network::FAULTS)]
 pub(crate) struct Options {
     /// rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M; illegal windows are allowed,
     /// to see how they break

@@ -32,6 +32,7 @@ use super::{
 /// digest, and 1 otherwise. When the receiver's last word is lost for good, the file may have
 /// arrived all the same: no protocol can rule that out.
 #[derive(Debug, Args)]
+#[command(after_long_help = super::network::FAULTS)]
 pub(crate) struct Options {
     /// File to send
     file: PathBuf,

@@ -27,6 +27,7 @@ use race::{Race, Verdict};
 ///
 /// The exit status is 0 if every protocol that tolerates the network delivered the file intact.
 #[derive(Debug, Args)]
+#[command(after_long_help = super::network::FAULTS)]
 pub(crate) struct Options {
     /// File to send; without one, a small picture that the program carries
     file: Option<PathBuf>,
@@ -83,6 +84,8 @@ struct Results {
     file_bytes: usize,
     file_blake3: String,
     chunk_bytes: u32,
+    /// The command that meets every datagram with the same fate again.
+    again: String,
     protocols: Vec<Row>,
 }
 
@@ -120,6 +123,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         file_bytes: file.len(),
         file_blake3: blake3::hash(&file).to_string(),
         chunk_bytes: options.chunk,
+        again: again(options, seed),
         protocols: Vec::new(),
     };
     if !options.json {
@@ -148,6 +152,27 @@ pub(crate) fn run(options: &Options) -> Outcome {
             row.protocol, row.outcome
         ))),
     }
+}
+
+/// The command that runs the same again, with what differs from the defaults.
+fn again(options: &Options, seed: Seed) -> String {
+    let names: Vec<&str> = options.protocols.iter().map(|one| one.name.as_str()).collect();
+    let names = names.join(",");
+    let mut command = format!("rdtp demo --seed {seed}");
+    let mut add = |differs: bool, text: String| {
+        if differs {
+            command += &text;
+        }
+    };
+    let link = options.link.to_string();
+    let default: Result<Profile, _> = DEFAULT_LINK.parse();
+    add(default.as_ref() != Ok(&options.link), format!(" --link '{link}'"));
+    add(names != DEFAULT_PROTOCOLS, format!(" --protocols {names}"));
+    add(options.chunk != 256, format!(" --chunk {}", options.chunk));
+    add(options.checksum != Checksum::default(), format!(" --checksum {}", options.checksum));
+    let file = options.file.iter().map(|path| path.display().to_string()).next();
+    add(file.is_some(), format!(" '{}'", file.unwrap_or_default()));
+    command
 }
 
 /// `udp`, or a protocol as [`Spec`] reads it, with illegal windows allowed: they are asked for by

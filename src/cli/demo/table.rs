@@ -14,7 +14,8 @@ pub(super) fn print_head(results: &Results) {
         grouped(results.file_bytes as u64),
         results.chunk_bytes
     );
-    say!("network {}, seed {}", results.link, results.seed);
+    say!("network {}", results.link);
+    say!("seed {}", results.seed);
     say!("BLAKE3 {}\n", &results.file_blake3);
     say!(
         "{:<9} {:>9} {:>7} {:>8} {:>9} {:>6} {:>6}  digest",
@@ -53,7 +54,8 @@ pub(super) fn print_foot(results: &Results, into: Option<&Path>) {
     if let Some(directory) = into {
         say!("What each delivered is in {}.", directory.display());
     }
-    say!("Again with the same faults: rdtp demo --seed {} --link '{}'", results.seed, results.link);
+    say!("Each datagram meets the same fate again (the machine's timing may differ) with:");
+    say!("{}", results.again);
 }
 
 /// Green or red on a terminal that may show colours.

@@ -15,7 +15,7 @@ use rdtp::{
 };
 
 use super::{
-    super::{Failure, Outcome},
+    super::{Failure, Outcome, stop::Stop},
     Common, print, span,
 };
 
@@ -40,7 +40,8 @@ pub(super) struct Options {
     /// How long a client must be quiet before its incomplete list is shown
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
     idle: Duration,
-    /// End when the lists of a client have been shown; status 1 when they are incomplete
+    /// End when the lists of a client have been shown; status 1 when they are incomplete. Ctrl-C
+    /// ends it too, and shows what has arrived
     #[arg(long)]
     once: bool,
 }
@@ -75,7 +76,18 @@ impl Visitor for Serve<'_> {
             print(lang.port_5000())?;
         }
         let mut driver = Driver::new(Server::new(protocol, config), socket, Clock::start());
+        let stop = Stop::on_signals()?;
         loop {
+            if stop.is_asked() {
+                // What has arrived is shown even when its list has not ended.
+                for peer in driver.endpoint().peers().collect::<Vec<_>>() {
+                    if let Some(lists) = driver.endpoint().lists(peer) {
+                        let complete = lists.looks_complete(options.count);
+                        print(&lang.lists(peer, lists, complete))?;
+                    }
+                }
+                return Ok(ExitCode::FAILURE);
+            }
             driver.turn(&mut (), None)?;
             while let Some(event) = driver.endpoint_mut().poll_event() {
                 match event {
