@@ -46,6 +46,7 @@ extern crate std;
 pub mod app;
 pub mod batch;
 pub mod channel;
+pub mod check;
 pub mod classic;
 pub mod ecn;
 pub mod endpoint;
