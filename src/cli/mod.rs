@@ -1,8 +1,9 @@
 //! The command line. Every subcommand is a file: it parses, builds parts, runs a driver, prints.
 //!
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
-//! status: 0 done, 1 failed, 2 bad usage.
+//! status: 0 done, 1 failed, 2 bad usage; `check` adds 3, not decided.
 
+mod check;
 mod demo;
 mod lab;
 mod link;
@@ -44,6 +45,7 @@ enum Command {
     Demo(demo::Options),
     Lab(lab::Options),
     Machine(machine::Options),
+    Check(check::Options),
     Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
@@ -56,6 +58,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
         Command::Machine(options) => machine::run(&options),
+        Command::Check(options) => check::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),

@@ -6,6 +6,8 @@
 mod book;
 mod fewest;
 mod overtaking;
+#[cfg(feature = "cli")]
+mod program;
 mod search;
 mod story;
 
