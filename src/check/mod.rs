@@ -21,10 +21,16 @@
 //! assert_eq!(words, ["message 0 is sent as packet 0", "packet 0 is lost"]);
 //! ```
 //!
-//! Without a fault that could repair it, a full channel that loses nothing makes its sender wait;
-//! a full channel that loses drops what does not fit. What a proof is worth is said by its bounds:
-//! messages, capacity, and whether the space [closed](Verdict::OutOfBound).
+//! [`Sweep`] does for whole endpoints, bytes and durations included, what can be done there: every
+//! placement of a few faults.
+//!
+//! What a proof is worth is said by its bounds: messages, capacity, and whether the space
+//! [closed](Verdict::OutOfBound). A full channel that loses nothing makes its sender wait; a full
+//! channel that loses drops what does not fit. Where order is kept, a packet suffers its fault when
+//! it is the next to arrive, which spares states and changes nothing in what can arrive. A copy
+//! stands next to its packet, and was overtaken as often.
 
+mod faults;
 mod ladder;
 mod lanes;
 mod search;
@@ -36,6 +42,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{channel::Channel, classic::Protocol};
+pub use faults::{Failure, Fault, Placement, Sweep, SweepReport};
 use space::Space;
 pub use trace::{Event, Flight, Step, Trace};
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod book;
+mod endpoints;
 mod fewest;
 mod overtaking;
 #[cfg(feature = "cli")]
