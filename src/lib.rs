@@ -47,6 +47,7 @@ pub mod app;
 pub mod batch;
 pub mod capture;
 pub mod channel;
+pub mod check;
 pub mod classic;
 pub mod ecn;
 pub mod endpoint;

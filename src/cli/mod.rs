@@ -1,7 +1,7 @@
 //! The command line. Every subcommand is a file: it parses, builds parts, runs a driver, prints.
 //!
 //! Results go to standard output, progress and the one line of an error to standard error. Exit
-//! status: 0 done, 1 failed, 2 bad usage.
+//! status: 0 done, 1 failed, 2 bad usage; `check` adds 3, not decided.
 
 /// `println!`, but a reader that has gone (`rdtp machine | head`) ends the program quietly.
 macro_rules! say {
@@ -10,6 +10,7 @@ macro_rules! say {
     };
 }
 
+mod check;
 mod demo;
 mod lab;
 mod link;
@@ -73,6 +74,7 @@ enum Command {
     Lab(lab::Options),
     Run(run::Options),
     Machine(machine::Options),
+    Check(check::Options),
     Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
@@ -86,6 +88,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Lab(options) => lab::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),
+        Command::Check(options) => check::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),
