@@ -1,6 +1,6 @@
 //! The countdown timers of one endpoint.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, VecDeque};
 
 use crate::{time::Instant, trace::Tag};
 
@@ -8,22 +8,36 @@ use crate::{time::Instant, trace::Tag};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     deadlines: BTreeMap<Tag, Instant>,
-    order: BTreeSet<(Instant, Tag)>,
+    /// The same, sorted. A new deadline is nearly always the latest, and the one that is stopped
+    /// nearly always among the earliest, so both ends are cheap where the middle is not.
+    order: VecDeque<(Instant, Tag)>,
 }
 
 impl Timers {
     /// Sets a timer, or sets it anew.
     pub(super) fn start(&mut self, tag: Tag, deadline: Instant) {
         if let Some(old) = self.deadlines.insert(tag, deadline) {
-            self.order.remove(&(old, tag));
+            self.forget(old, tag);
         }
-        self.order.insert((deadline, tag));
+        let new = (deadline, tag);
+        if self.order.back().is_none_or(|&last| last < new) {
+            self.order.push_back(new);
+        } else {
+            let at = self.order.partition_point(|&earlier| earlier < new);
+            self.order.insert(at, new);
+        }
+    }
+
+    /// Takes a deadline out of the order; false when it was not there.
+    fn forget(&mut self, deadline: Instant, tag: Tag) -> bool {
+        let at = self.order.binary_search(&(deadline, tag));
+        at.is_ok_and(|at| self.order.remove(at).is_some())
     }
 
     /// Stops a timer; false when it was not running.
     pub(super) fn stop(&mut self, tag: Tag) -> bool {
         let running = self.deadlines.remove(&tag);
-        running.is_some_and(|deadline| self.order.remove(&(deadline, tag)))
+        running.is_some_and(|deadline| self.forget(deadline, tag))
     }
 
     /// Moves the deadline of a timer that is running; does nothing otherwise.
@@ -38,13 +52,13 @@ impl Timers {
     /// The earliest deadline. One at the end of time, where arithmetic saturates, never comes: it
     /// could not be followed by a later one.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.order.first().map(|&(deadline, _)| deadline).filter(|&at| at < Instant::MAX)
+        self.order.front().map(|&(deadline, _)| deadline).filter(|&at| at < Instant::MAX)
     }
 
     /// Takes out a timer that has expired by `now`: the earliest, and of equals the lowest tag.
     pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Tag> {
         self.next().filter(|&deadline| deadline <= now)?;
-        let &(_, tag) = self.order.first()?;
+        let &(_, tag) = self.order.front()?;
         self.stop(tag);
         Some(tag)
     }
