@@ -129,7 +129,7 @@ fn a_receiver_refuses() {
         (vec![&header(b"\xff", 1)], Refusal::Name),
         (vec![&header(b"", 1)], Refusal::Name),
         (vec![b"\x01RDTF\x02\0\0\0\0\0\0\0\0\0\0\0\x03f"], Refusal::Malformed),
-        (vec![b"\x01XXXX\x01\0\0\0\0\0\0\0\x03f"], Refusal::Malformed),
+        (vec![b"\x01XXXX\x01\0\0\0\0\0\0\0\0\0\0\0\x03f"], Refusal::Malformed),
     ] {
         assert_eq!(refusal(&messages), Some(expected), "{messages:?}");
     }

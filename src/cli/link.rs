@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::{
     Failure, Outcome,
-    network::{LinkReport, describe, links, seed_or_new},
+    network::{LinkReport, describe, inspected, links, seed_or_new},
     stop::Stop,
     transfer::resolve,
 };
@@ -122,13 +122,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
         .map_err(|error| Failure(format!("cannot listen on {listen}: {error}")))?;
     let config = ProxyConfig { clients_max: options.max_clients, idle_after: options.idle.0 };
     options.format.check(&options.link);
-    let (up, down) = links(&options.link, seed);
+    let plain = links(&options.link, seed);
     let links = match options.format.codec() {
-        None => (up, down),
-        Some(codec) => (
-            up.with_inspect(move |datagram| codec.anatomy(datagram)),
-            down.with_inspect(move |datagram| codec.anatomy(datagram)),
-        ),
+        None => plain,
+        Some(codec) => inspected(plain, codec),
     };
     let mut proxy = Proxy::new(socket, target, links, Clock::start(), config);
     let address = proxy.local_addr().to_string();

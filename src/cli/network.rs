@@ -67,12 +67,7 @@ pub(crate) struct Network {
 impl Network {
     /// The links from the first side and from the second, which can tell data from feedback.
     pub(crate) fn links(&self) -> (Link<SocketAddr>, Link<SocketAddr>) {
-        let (up, down) = links(&self.profile, self.seed);
-        let (first, second) = (self.codec, self.codec);
-        (
-            up.with_inspect(move |datagram| first.anatomy(datagram)),
-            down.with_inspect(move |datagram| second.anatomy(datagram)),
-        )
+        inspected(links(&self.profile, self.seed), self.codec)
     }
 }
 
@@ -82,6 +77,15 @@ pub(crate) fn links(profile: &Profile, seed: Seed) -> (Link<SocketAddr>, Link<So
         Link::new(profile.up.clone(), seed.split("up")),
         Link::new(profile.down.clone(), seed.split("down")),
     )
+}
+
+/// The same links, able to tell data from feedback and header from payload.
+pub(crate) fn inspected(
+    (up, down): (Link<SocketAddr>, Link<SocketAddr>),
+    codec: Codec,
+) -> (Link<SocketAddr>, Link<SocketAddr>) {
+    let inspect = move |datagram: &[u8]| codec.anatomy(datagram);
+    (up.with_inspect(inspect), down.with_inspect(inspect))
 }
 
 /// The seed that was given, or a new one that is short enough to type.

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rdtp::{
     classic::{Adaptive, Config, Conversation, Event, Role, Timeout},
     endpoint::Endpoint as _,
-    link::{Link, Profile},
+    link::Profile,
     net::{Clock, Driver, Socket, SocketConfig, wait},
     rng::Seed,
     time::Instant,
@@ -96,14 +96,9 @@ impl<'a> Race<'a> {
         };
         let sender = contender.spec.endpoint(config(Role::Sender), to_address)?;
         let receiver = contender.spec.endpoint(config(Role::Receiver), from_address)?;
-        let (up, down) = network::links(profile, seed);
-        let inspected = |link: Link<SocketAddr>| link.with_inspect(move |d| codec.anatomy(d));
+        let (up, down) = network::inspected(network::links(profile, seed), codec);
         Ok(Self {
-            sender: Driver::new(sender, from, clock).with_links(
-                inspected(up),
-                inspected(down),
-                NodeId(1),
-            ),
+            sender: Driver::new(sender, from, clock).with_links(up, down, NodeId(1)),
             receiver: Driver::new(receiver, to, clock).with_node(NodeId(1)),
             clock,
             name: &contender.name,
