@@ -61,7 +61,8 @@ fn wild(case: &Case, mode: u8, bytes: Bytes<'_>) -> Result<(), String> {
     let mut plain = Play::wild(case, Extra::Nothing);
     plain.run(&ops)?;
     plain.bounded()?;
-    let extra = [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts][usize::from(mode >> 1) % 3];
+    let extra =
+        [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts][usize::from(mode >> 1) % 3];
     let mut again = Play::wild(case, extra);
     again.run(&ops)?;
     if plain.transcript() == again.transcript() {

@@ -202,7 +202,8 @@ fn forged(bytes: &mut Bytes<'_>, stored: &[u8]) -> Vec<u8> {
     match bytes.byte() % 3 {
         0 => {
             let mut header = b"\x01RDTF\x01\0\0\0\x07".to_vec();
-            let size = u64::from_be_bytes([bytes.byte(), 0, 0, 0, 0, 0, bytes.byte(), bytes.byte()]);
+            let size =
+                u64::from_be_bytes([bytes.byte(), 0, 0, 0, 0, 0, bytes.byte(), bytes.byte()]);
             header.extend_from_slice(&size.to_be_bytes());
             let len = bytes.below(260);
             header.extend_from_slice(bytes.take(len));
