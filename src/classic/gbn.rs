@@ -427,6 +427,7 @@ mod tests {
                 let sr = SelectiveRepeat::with_illegal_window(window, modulus);
                 assert_eq!(sr.is_legal(), 2 * window <= modulus.count(), "sr {window}/{modulus}");
                 assert_eq!(sr.is_legal(), SelectiveRepeat::new(window, modulus).is_ok());
+                assert!(!sr.is_legal() || sr.tolerates().lose, "sr {window}/{modulus}");
             }
         }
     }
