@@ -107,7 +107,7 @@ impl<'a, P: Protocol> Session<'a, P> {
     }
 
     fn check(&self) {
-        let corrected = self.server.lists(CLIENT).map(|lists| lists.corrected());
+        let corrected = self.server.lists(CLIENT).map(rdtp::app::lab::Lists::corrected);
         let corrected = corrected.unwrap_or_default();
         let left: Vec<i32> = self.client.remaining().copied().collect();
         match self.client.ending() {
