@@ -20,6 +20,10 @@ use crate::{
     time::Instant,
 };
 
+/// How often nodes are woken at one instant before a run counts as stuck: a timer that fires and
+/// leaves its deadline in the past would stop time (rule 3 of [`crate::endpoint`]).
+const TURNS_PER_INSTANT_MAX: u32 = 10_000;
+
 /// Longer than any datagram of a checked run.
 const DATAGRAM_MAX: usize = 2048;
 
@@ -82,7 +86,8 @@ pub struct SweepReport {
 pub enum Failure {
     /// Something wrong was delivered or believed.
     Unsafe(Violation),
-    /// The deadline came, or everything stopped, before all was delivered and acknowledged.
+    /// The deadline came, or everything stopped, or time did, before all was delivered and
+    /// acknowledged.
     Unfinished {
         /// Messages delivered by then.
         delivered: u16,
@@ -202,7 +207,7 @@ impl<'a, C: Conversation> Run<'a, C> {
 
     fn play(mut self, placement: &[(usize, Fault)]) -> Option<Failure> {
         let deadline = Instant::ZERO + self.sweep.deadline;
-        let mut offered = 0;
+        let (mut offered, mut turns) = (0, 0);
         loop {
             // Offer messages as long as the queue takes them.
             while offered < self.sweep.messages
@@ -222,6 +227,10 @@ impl<'a, C: Conversation> Run<'a, C> {
             let Some(next) = timers.chain(arrival).min().filter(|next| *next <= deadline) else {
                 break;
             };
+            turns = if next > self.now { 0 } else { turns + 1 };
+            if turns > TURNS_PER_INSTANT_MAX {
+                break;
+            }
             self.now = self.now.max(next);
             while let Some(entry) = self.arrivals.first_entry().filter(|e| e.key().0 <= self.now) {
                 let (to, bytes) = entry.remove();
