@@ -9,7 +9,7 @@
 mod endpoint;
 mod shrinking;
 
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use proptest::{collection::vec, prelude::*, test_runner::Config as Cases};
 use rdtp::{
@@ -17,8 +17,6 @@ use rdtp::{
     classic::{Config, ConfigError, Conversation, Role, Spec, Timeout},
     harness::{Failure, Fault, Flaw, Play, Schedule, Schedules, Strike, Way, schedules},
 };
-
-use core::time::Duration;
 
 /// Protocols with parameters for every kind of tolerance.
 const SPECS: [&str; 15] = [
