@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(report.verdict, Verdict::Intact);
         assert!(report.sender.data_resent >= 1 && report.datagrams >= 11, "{report:?}");
         let text: Vec<_> = records.iter().map(|record| alloc::format!("{record}")).collect();
-        for expected in [" A   ", " B   ", " A>B ", "lost", "deliver message 4"] {
+        for expected in [" A ", " B ", " A>B ", "lost", "deliver message 4"] {
             assert!(text.iter().any(|line| line.contains(expected)), "{expected}: {text:#?}");
         }
     }
