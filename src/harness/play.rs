@@ -426,12 +426,12 @@ impl<C: Conversation> Run<'_, C> {
                         self.fate(way, number, Fate::Corrupted { bits: 1 });
                     }
                 }
-                Fault::Delay { late } => due = due + late,
+                Fault::Delay { late } => due += late,
             }
         }
         if let Some(late) = copy {
             self.admit(way, Flying { bytes: bytes.clone(), due, overtaken: 0, number })?;
-            due = due + late;
+            due += late;
         }
         self.admit(way, Flying { bytes, due, overtaken: 0, number })
     }

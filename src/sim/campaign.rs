@@ -64,7 +64,7 @@ pub struct CampaignFailure<E = ConfigError> {
     /// The seed of the run.
     pub seed: u64,
     /// The network.
-    pub profile: Profile,
+    pub profile: Box<Profile>,
     /// How many runs before it were intact.
     pub intact: u64,
     /// What went wrong.
@@ -128,7 +128,7 @@ impl Transfer {
         for seed in seeds {
             let failed = |cause| CampaignFailure {
                 seed,
-                profile: self.profile().clone(),
+                profile: Box::new(self.profile().clone()),
                 intact: tally.runs,
                 cause,
             };
@@ -159,7 +159,7 @@ mod tests {
     fn a_failure_can_be_repeated_with_what_it_says() {
         let failure = transfer("loss=1%,delay=5ms").campaign(&Rdt22, 0..1000).unwrap_err();
         let Cause::Run(report) = &failure.cause else { panic!("{failure}") };
-        let again = transfer("").over(failure.profile.clone()).seed(failure.seed);
+        let again = transfer("").over((*failure.profile).clone()).seed(failure.seed);
         let again = again.run_protocol(&Rdt22, &mut ()).unwrap();
         assert_eq!(again.verdict, report.verdict);
         assert_eq!(again.datagrams, report.datagrams);
