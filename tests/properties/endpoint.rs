@@ -37,6 +37,7 @@ struct Repeater {
 }
 
 impl Repeater {
+    #[expect(clippy::unnecessary_wraps, reason = "drivers ask for endpoints that may be refused")]
     fn new(_: Role, peer: SocketAddr) -> Result<Self, core::convert::Infallible> {
         let (waiting, events, now) = (VecDeque::new(), VecDeque::new(), Instant::ZERO);
         let again = now;
