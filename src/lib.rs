@@ -34,6 +34,7 @@
 //! | --- | --- |
 //! | (none) | everything but the rows below: `no_std` with `alloc`, no unsafe code |
 //! | `net` | the driver for real sockets |
+//! | `proptest` | property tests: a strategy for schedules of faults |
 //! | `cli` (default) | the program `rdtp` |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -51,6 +52,7 @@ pub mod check;
 pub mod classic;
 pub mod ecn;
 pub mod endpoint;
+pub mod harness;
 pub mod hub;
 pub mod link;
 #[cfg(feature = "net")]

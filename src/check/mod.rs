@@ -264,9 +264,31 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether the verdict is that it [holds](Verdict::Holds).
+    pub fn holds(&self) -> bool {
+        self.verdict == Verdict::Holds
+    }
+
     /// Steps of the counterexample.
     pub fn steps(&self) -> Option<usize> {
         self.trace.as_ref().map(|trace| trace.steps.len())
+    }
+}
+
+/// The verdict, what was visited, and the story of the counterexample, a line for each step.
+///
+/// ```
+/// use rdtp::{channel::Channel, check::Model, classic::rdt22::Rdt22};
+///
+/// let report = Model::over(Channel::PERFECT.losing()).check(&Rdt22);
+/// let text = report.to_string();
+/// assert!(text.starts_with("deadlock:") && text.ends_with("2. packet 0 is lost"), "{text}");
+/// ```
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} states)", self.verdict, self.states)?;
+        let words = self.trace.as_ref().map(|trace| trace.words()).unwrap_or_default();
+        words.iter().zip(1..).try_for_each(|(step, number)| write!(f, "\n{number:>3}. {step}"))
     }
 }
 
