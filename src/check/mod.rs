@@ -42,7 +42,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{channel::Channel, classic::Protocol};
-pub use faults::{Failure, Fault, Placement, Sweep, SweepReport};
+pub use faults::{Failure, Fault, Oracle, Placement, Sweep, SweepReport};
 use space::Space;
 pub use trace::{Event, Flight, Step, Trace};
 
