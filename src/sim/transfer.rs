@@ -6,7 +6,7 @@ use core::{fmt, time::Duration};
 use super::world::{Application, Egress, World};
 use crate::{
     classic::{Classic, Config, ConfigError, Event, Payload, Protocol, Role, Spec, Stats, Visitor},
-    link::{Link, LinkStats, Profile},
+    link::{Course, Link, LinkStats, Profile},
     rng::Seed,
     time::Instant,
     trace::{NodeId, Observer},
@@ -32,6 +32,8 @@ pub struct Transfer {
     seed: Seed,
     egress: Egress,
     limit: Duration,
+    courses: [Vec<Course>; 2],
+    send_at: Vec<Instant>,
 }
 
 /// What came of a transfer.
@@ -112,6 +114,8 @@ impl Transfer {
             seed: Seed::new(0),
             egress: Egress::Eager,
             limit: Duration::from_hours(1),
+            courses: [Vec::new(), Vec::new()],
+            send_at: Vec::new(),
         }
     }
 
@@ -150,6 +154,22 @@ impl Transfer {
         self
     }
 
+    /// The first datagrams of the sender, and those of the receiver, take these courses instead of
+    /// what the network would do to them.
+    #[must_use]
+    pub fn along(mut self, up: Vec<Course>, down: Vec<Course>) -> Self {
+        self.courses = [up, down];
+        self
+    }
+
+    /// The sender is given its messages one by one at these times, none earlier than the one before,
+    /// and the rest with the last of them. Otherwise it has them all from the start.
+    #[must_use]
+    pub fn sending_at(mut self, times: Vec<Instant>) -> Self {
+        self.send_at = times;
+        self
+    }
+
     /// Runs it with a protocol that was chosen by name.
     pub fn run<O: Observer>(&self, spec: Spec, observer: &mut O) -> Result<Report, ConfigError> {
         struct Run<'a, O>(&'a Transfer, &'a mut O);
@@ -176,14 +196,17 @@ impl Transfer {
         let to = world.add(side(Role::Receiver, 0)?);
         world.set_egress(from, self.egress);
         let codec = self.config.codec;
-        let link = |config, way| {
-            Link::new(config, self.seed.split(way)).with_inspect(move |bytes| codec.anatomy(bytes))
+        let [up, down] = &self.courses;
+        let link = |config, way, courses: &[Course]| {
+            let link = Link::new(config, self.seed.split(way)).with_courses(courses.to_vec());
+            link.with_inspect(move |bytes| codec.anatomy(bytes))
         };
-        world.lay(from, to, link(self.profile.up.clone(), "up"));
-        world.lay(to, from, link(self.profile.down.clone(), "down"));
+        world.lay(from, to, link(self.profile.up.clone(), "up", up));
+        world.lay(to, from, link(self.profile.down.clone(), "down", down));
 
         let mut progress = Progress {
             waiting: self.messages.iter().map(Vec::as_slice).collect(),
+            held_back: self.messages.len(),
             sent: &self.messages,
             delivered: Vec::new(),
             wrong_after: None,
@@ -192,8 +215,19 @@ impl Transfer {
         };
         // Nothing happens yet, but the observer is asked now and so hears of the first messages too.
         world.step(Instant::ZERO, observer, &mut progress);
-        progress.feed(Instant::ZERO, world.endpoint_mut(from));
         let end = Instant::ZERO + self.limit;
+        let at_once = [Instant::ZERO];
+        let times = if self.send_at.is_empty() { &at_once[..] } else { &self.send_at };
+        for (left, &at) in (0..times.len()).rev().zip(times) {
+            while progress.goes_on(at, end) && world.step(at, observer, &mut progress) {}
+            if progress.goes_on(at, end) {
+                world.pass(at);
+                // The last time is that of all the rest.
+                progress.held_back =
+                    if left == 0 { 0 } else { progress.held_back.saturating_sub(1) };
+                progress.feed(at, world.endpoint_mut(from));
+            }
+        }
         while progress.wrong_after.is_none() && world.step(end, observer, &mut progress) {}
         Ok(report(&world, from, to, progress))
     }
@@ -202,6 +236,8 @@ impl Transfer {
 /// The application on both sides: feeds the sender, and compares what arrives.
 struct Progress<'a> {
     waiting: VecDeque<&'a [u8]>,
+    /// How many of these are not to be sent yet.
+    held_back: usize,
     sent: &'a [Vec<u8>],
     delivered: Vec<Payload>,
     wrong_after: Option<u64>,
@@ -210,8 +246,13 @@ struct Progress<'a> {
 }
 
 impl Progress<'_> {
+    /// Whether `at` is still part of the run.
+    fn goes_on(&self, at: Instant, end: Instant) -> bool {
+        self.wrong_after.is_none() && at <= end
+    }
+
     fn feed<P: Protocol>(&mut self, now: Instant, sender: &mut Classic<P>) {
-        while sender.queue_room() > 0 {
+        while sender.queue_room() > 0 && self.waiting.len() > self.held_back {
             let Some(message) = self.waiting.pop_front() else { return };
             if sender.send(now, message).is_err() {
                 return;
