@@ -83,7 +83,8 @@ pub trait Oracle<E: Endpoint> {
     /// What can go wrong.
     type Failure;
 
-    /// Acts on the endpoints; called at the start, and whenever something has happened.
+    /// Acts on the endpoints; called at the start, and whenever they have said or sent something,
+    /// after all of it was heard.
     fn act(&mut self, now: Instant, nodes: &mut [E; 2]);
 
     /// Hears an event of node 0 or 1. A failure ends the run.
@@ -281,10 +282,10 @@ impl<'a, E: Endpoint, O: Oracle<E>> Run<'a, E, O> {
 
     fn play(mut self, placement: &[(usize, Fault)]) -> Result<(), O::Failure> {
         let deadline = Instant::ZERO + self.sweep.deadline;
+        self.oracle.act(self.now, &mut self.nodes);
         loop {
-            self.oracle.act(self.now, &mut self.nodes);
-            for node in [0, 1] {
-                self.drain(node, placement)?;
+            while self.drain(0, placement)? | self.drain(1, placement)? {
+                self.oracle.act(self.now, &mut self.nodes);
             }
             let timers = self.nodes.iter().filter_map(Endpoint::poll_timeout);
             let arrival = self.arrivals.keys().next().map(|(at, _)| *at);
@@ -305,17 +306,20 @@ impl<'a, E: Endpoint, O: Oracle<E>> Run<'a, E, O> {
         self.oracle.end(&self.nodes)
     }
 
-    /// Takes what a node has to say and to send.
-    fn drain(&mut self, node: usize, placement: &[(usize, Fault)]) -> Result<(), O::Failure> {
+    /// Takes what a node has to say and to send; says whether there was anything.
+    fn drain(&mut self, node: usize, placement: &[(usize, Fault)]) -> Result<bool, O::Failure> {
+        let mut any = false;
         while let Some(event) = self.nodes[node].poll_event() {
             self.oracle.hear(node, event)?;
+            any = true;
         }
         let mut space = vec![0; DATAGRAM_MAX];
         loop {
             let mut batch = Batch::with_segments_max(&mut space, 1);
             if self.nodes[node].poll_transmit(self.now, &mut batch).is_none() {
-                return Ok(());
+                return Ok(any);
             }
+            any = true;
             let datagram = batch.as_bytes().to_vec();
             self.send(1 - node, datagram, placement);
         }

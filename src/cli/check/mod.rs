@@ -225,8 +225,18 @@ pub(crate) fn run(options: &Options) -> Outcome {
 
 /// A counterexample as a ladder diagram, whole.
 fn picture(spec: Spec, trace: &Trace) -> Ladder {
-    let title = format!("{spec}, {}; step k is at k ms", trace.verdict);
-    let mut ladder = Ladder::new(&title)
+    // A title has one line of the picture.
+    let what = match trace.verdict {
+        Verdict::Unsafe(Violation::Delivered { got, expected }) => {
+            format!("{got} in place of {expected}")
+        }
+        Verdict::Unsafe(Violation::Believed { believed, delivered }) => {
+            format!("{believed} messages believed delivered, but {delivered} delivered")
+        }
+        Verdict::Stuck { deadlock } => if deadlock { "deadlock" } else { "livelock" }.to_owned(),
+        verdict @ (Verdict::Holds | Verdict::OutOfBound) => verdict.to_string(),
+    };
+    let mut ladder = Ladder::new(&format!("{spec}: {what} (step k at k ms)"))
         .between((NodeId(0), "sender"), (NodeId(1), "receiver"))
         .folded(Fold::NEVER);
     if let Verdict::Unsafe(Violation::Delivered { expected, .. }) = trace.verdict {
