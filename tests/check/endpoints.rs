@@ -109,9 +109,8 @@ impl Endpoint for Quiz {
                 self.asked = None;
                 self.answers.push_back(datagram[0]);
             }
-            Some(_) => {}
             None if self.peer == Sweep::ADDRESSES[0] => self.outbox.push_back(datagram[0]),
-            None => {}
+            Some(_) | None => {}
         }
         Disposition::Accepted
     }

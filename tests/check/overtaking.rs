@@ -62,7 +62,7 @@ fn go_back_n() {
 /// The least modulus with which selective repeat claims to bear overtaking by `depth`.
 fn least(window: u64, depth: u64) -> SelectiveRepeat {
     let claims = |numbers: &u64| self::depth(&sr(window, *numbers)) >= depth;
-    sr(window, (2 * window..).find(claims).unwrap())
+    sr(window, (2 * window..=64).find(claims).unwrap())
 }
 
 #[test]

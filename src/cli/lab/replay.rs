@@ -153,7 +153,7 @@ fn items(trace: &Trace) -> Result<(Faults, Vec<Action>), BTreeSet<&'static str>>
 
 /// Either side, so that both fit in one world.
 enum Party<P: Protocol> {
-    Client(Client<P>),
+    Client(Box<Client<P>>),
     Server(Server<P>),
 }
 
@@ -239,7 +239,7 @@ impl<P: Protocol> Session<P> {
         let list: Vec<i32> = identifiers.chain([LAST]).collect();
         let mut world = World::new();
         let client = Client::new(protocol, config, list.clone(), Seed::new(0));
-        let client = world.add(Party::Client(client));
+        let client = world.add(Party::Client(Box::new(client)));
         let local_port = config.server.port();
         let server = ServerConfig { local_port, ..ServerConfig::default() };
         let server = world.add(Party::Server(Server::new(protocol.clone(), server)));
