@@ -31,8 +31,9 @@
 //! stands next to its packet, and was overtaken as often.
 
 mod faults;
-mod ladder;
 mod lanes;
+mod records;
+mod schedule;
 mod search;
 mod space;
 mod table;
@@ -42,7 +43,8 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{channel::Channel, classic::Protocol};
-pub use faults::{Failure, Fault, Placement, Sweep, SweepReport};
+pub use faults::{Failure, Fault, Oracle, Placement, Sweep, SweepReport};
+pub use schedule::{Played, Schedule};
 use space::Space;
 pub use trace::{Event, Flight, Step, Trace};
 
@@ -184,7 +186,7 @@ impl Model {
         }
         report.trace = shown.map(|state| {
             let acts = trace::acts(&mut space, &found, state);
-            Box::new(Trace::replay(protocol, self.capacity, &acts, report.verdict))
+            Box::new(Trace::replay(protocol, self, &acts, report.verdict))
         });
         report
     }

@@ -107,6 +107,11 @@ impl<'a> Exchange<'a> {
         self.wrong_after.is_some()
     }
 
+    /// How many messages were handed to the sender.
+    pub(crate) fn fed(&self) -> usize {
+        self.sent.len() - self.waiting.len()
+    }
+
     /// Whether every message was handed to the sender.
     pub(crate) fn is_fed(&self) -> bool {
         self.waiting.is_empty()

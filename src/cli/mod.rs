@@ -23,6 +23,7 @@ mod step;
 mod stop;
 mod store;
 mod transfer;
+mod whole;
 
 use std::{
     io::{self, Write as _},

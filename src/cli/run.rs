@@ -26,6 +26,7 @@ use super::{
     network::seed_or_new,
     step::{self, Start},
     transfer::{TimeoutRule, grouped},
+    whole,
 };
 
 /// Run a protocol through a bad network in virtual time and see every packet.
@@ -172,8 +173,7 @@ fn write_ladder(options: &Options, ladder: &Ladder) -> Result<(), Failure> {
     let Some(path) = options.ladder.as_deref().filter(|path| *path != Path::new("-")) else {
         return Ok(());
     };
-    fs::write(path, ladder.to_svg())
-        .map_err(|error| Failure(format!("{}: {error}", path.display())))
+    whole::write(path, &ladder.to_svg())
 }
 
 fn unwritten(options: &Options, error: &io::Error) -> Failure {

@@ -43,6 +43,7 @@
 mod bottleneck;
 mod config;
 mod corrupt;
+mod course;
 mod delay;
 mod duplicate;
 mod loss;
@@ -60,6 +61,7 @@ use core::fmt;
 
 pub use config::{Faults, LinkConfig};
 pub use corrupt::{Corruption, Region};
+pub use course::{Course, Passage};
 pub use delay::{Delay, Jitter};
 pub use duplicate::Duplication;
 pub use loss::{Loss, Offer, Predicate};
@@ -140,6 +142,8 @@ pub struct Link<T> {
     /// The latest arrival so far, behind which an order-keeping link lines up.
     last_release: Instant,
     next_id: u64,
+    /// What becomes of the next datagrams, where that was decided beforehand.
+    courses: VecDeque<Course>,
     datagrams: usize,
     bytes: u64,
     pool: Vec<Vec<u8>>,
@@ -177,6 +181,7 @@ impl<T> Link<T> {
             held: Held::new(),
             last_release: Instant::ZERO,
             next_id: 0,
+            courses: VecDeque::new(),
             datagrams: 0,
             bytes: 0,
             pool: Vec::new(),
@@ -230,6 +235,11 @@ impl<T> Link<T> {
         let stats = self.stats.class_mut(class);
         stats.offered += 1;
         stats.offered_bytes += datagram.len() as u64;
+        if let Some(course) = self.courses.pop_front() {
+            let flying = self.follow(&course, id, now, class, datagram, &tag);
+            self.meter.depart(flying);
+            return id;
+        }
         let flying = match self.admit(now, class, &verdict, datagram.len()) {
             Ok(sent) => {
                 let bytes = self.damage(id, class, &verdict, &anatomy, datagram);

@@ -9,7 +9,7 @@ use crate::{
         Classic, Config, ConfigError, Conversation, Event, Exchange, Payload, Protocol, Role, Spec,
         Stats, Verdict, Visitor,
     },
-    link::{Link, LinkStats, Profile},
+    link::{Course, Link, LinkStats, Profile},
     rng::Seed,
     time::Instant,
     trace::{NodeId, Observer},
@@ -35,6 +35,8 @@ pub struct Transfer {
     seed: Seed,
     egress: Egress,
     limit: Duration,
+    courses: [Vec<Course>; 2],
+    send_at: Vec<Instant>,
 }
 
 /// The network and the seed: "over loss=20%, seed 7".
@@ -76,6 +78,8 @@ impl Transfer {
             seed: Seed::new(0),
             egress: Egress::Eager,
             limit: Duration::from_hours(1),
+            courses: [Vec::new(), Vec::new()],
+            send_at: Vec::new(),
         }
     }
 
@@ -114,6 +118,22 @@ impl Transfer {
         self
     }
 
+    /// The first datagrams of the sender, and those of the receiver, take these courses instead of
+    /// what the network would do to them.
+    #[must_use]
+    pub fn along(mut self, up: Vec<Course>, down: Vec<Course>) -> Self {
+        self.courses = [up, down];
+        self
+    }
+
+    /// The sender is given its messages one by one at these times, none earlier than the one before,
+    /// and the rest with the last of them. Otherwise it has them all from the start.
+    #[must_use]
+    pub fn sending_at(mut self, times: Vec<Instant>) -> Self {
+        self.send_at = times;
+        self
+    }
+
     /// Runs it with a protocol that was chosen by name.
     pub fn run<O: Observer>(&self, spec: Spec, observer: &mut O) -> Result<Report, ConfigError> {
         struct Run<'a, O>(&'a Transfer, &'a mut O);
@@ -148,18 +168,30 @@ impl Transfer {
         let to = world.add(make(Role::Receiver, World::address(0))?);
         world.set_egress(from, self.egress);
         let codec = self.config.codec;
-        let link = |config, way| {
-            Link::new(config, self.seed.split(way)).with_inspect(move |bytes| codec.anatomy(bytes))
+        let [up, down] = &self.courses;
+        let link = |config, way, courses: &[Course]| {
+            let link = Link::new(config, self.seed.split(way)).with_courses(courses.to_vec());
+            link.with_inspect(move |bytes| codec.anatomy(bytes))
         };
-        world.lay(from, to, link(self.profile.up.clone(), "up"));
-        world.lay(to, from, link(self.profile.down.clone(), "down"));
+        world.lay(from, to, link(self.profile.up.clone(), "up", up));
+        world.lay(to, from, link(self.profile.down.clone(), "down", down));
 
         let exchange = Exchange::new(&self.messages);
-        let mut ears = Ears { exchange, finished_at: Instant::ZERO };
+        let mut ears = Ears { exchange, released: 0, finished_at: Instant::ZERO };
         // Nothing happens yet, but the observer is asked now and so hears of the first messages too.
         world.step(Instant::ZERO, observer, &mut ears);
-        ears.exchange.feed(Instant::ZERO, world.endpoint_mut(from));
         let end = Instant::ZERO + self.limit;
+        let at_once = [Instant::ZERO];
+        let times = if self.send_at.is_empty() { &at_once[..] } else { &self.send_at };
+        for (left, &at) in (0..times.len()).rev().zip(times) {
+            while ears.goes_on(at, end) && world.step(at, observer, &mut ears) {}
+            if ears.goes_on(at, end) {
+                world.pass(at);
+                // The last time is that of all the rest.
+                ears.released = if left == 0 { usize::MAX } else { ears.released + 1 };
+                ears.feed(at, world.endpoint_mut(from));
+            }
+        }
         while !ears.exchange.is_wrong() && world.step(end, observer, &mut ears) {}
 
         let (sender, receiver) = (world.endpoint(from), world.endpoint(to));
@@ -195,13 +227,27 @@ impl Transfer {
 /// The application on both sides, and when it heard last.
 struct Ears<'a> {
     exchange: Exchange<'a>,
+    /// How many messages may be sent by now.
+    released: usize,
     finished_at: Instant,
+}
+
+impl Ears<'_> {
+    /// Whether `at` is still part of the run.
+    fn goes_on(&self, at: Instant, end: Instant) -> bool {
+        !self.exchange.is_wrong() && at <= end
+    }
+
+    fn feed(&mut self, now: Instant, sender: &mut impl Conversation) {
+        let most = self.released.saturating_sub(self.exchange.fed());
+        self.exchange.feed_some(now, sender, most);
+    }
 }
 
 impl<C: Conversation> Application<C> for Ears<'_> {
     fn on_event(&mut self, now: Instant, _: NodeId, event: Event, endpoint: &mut C) {
         match event {
-            Event::Acknowledged { .. } => self.exchange.feed(now, endpoint),
+            Event::Acknowledged { .. } => self.feed(now, endpoint),
             Event::Delivered(message) => {
                 self.exchange.deliver(message);
                 self.finished_at = now;

@@ -236,6 +236,16 @@ impl<E: Endpoint> World<E> {
         events
     }
 
+    /// Lets time pass up to `until`, but not beyond the next thing that happens: [run](Self::run) to
+    /// there first. What an endpoint is told next from outside, it is told then.
+    pub fn pass(&mut self, until: Instant) {
+        let next = self.wakes.peek().map(|&Reverse((at, ..))| at);
+        let until = next.map_or(until, |next| next.min(until));
+        if until > self.now {
+            (self.now, self.events_now) = (until, 0);
+        }
+    }
+
     /// Whether a million events have happened without time passing: packets answer each other for
     /// ever over links without delay, and nothing more happens in this world.
     pub fn is_stuck(&self) -> bool {

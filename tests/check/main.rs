@@ -9,8 +9,12 @@ mod fewest;
 mod overtaking;
 #[cfg(feature = "cli")]
 mod program;
+mod replay;
 mod search;
 mod story;
+#[cfg(feature = "cli")]
+#[path = "../support/program.rs"]
+mod support;
 
 use rdtp::{
     channel::{Channel, Overtake},
