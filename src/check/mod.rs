@@ -33,6 +33,7 @@
 mod faults;
 mod ladder;
 mod lanes;
+mod promela;
 mod search;
 mod space;
 mod table;
@@ -43,6 +44,7 @@ use core::fmt;
 
 use crate::{channel::Channel, classic::Protocol};
 pub use faults::{Failure, Fault, Placement, Sweep, SweepReport};
+pub use promela::PromelaError;
 use space::Space;
 pub use trace::{Event, Flight, Step, Trace};
 

@@ -3,9 +3,10 @@
 //! Exit status: 0 it holds, 1 a counterexample, 2 bad usage, 3 the bound on states was reached.
 
 mod hands;
+mod promela;
 mod table;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
 use rdtp::{
@@ -73,9 +74,13 @@ pub(crate) struct Options {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Write the model for the model checker Spin to this file, - for standard output, and do not
+    /// search
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fewest_faults", "json"])]
+    promela: Option<PathBuf>,
     /// Print a table: each protocol of the book against each fault
     #[arg(long, conflicts_with_all = ["protocol", "window", "modulus", "bits", "channel",
-          "feedback", "overtake", "messages", "patient", "fewest_faults", "json"])]
+          "feedback", "overtake", "messages", "patient", "fewest_faults", "json", "promela"])]
     all: bool,
 }
 
@@ -130,6 +135,24 @@ fn promise<P: Protocol>(protocol: &P) -> Channel {
     P::TOLERATES.overtaking(protocol.tolerates().overtake)
 }
 
+impl Options {
+    /// What is checked.
+    fn model<P: Protocol>(&self, protocol: &P) -> Model {
+        let both = match (&self.channel, self.overtake) {
+            (Some(faults), overtake) => channel(faults, overtake),
+            (None, None) => promise(protocol),
+            (None, Some(depth)) => promise(protocol).overtaking(Overtake::AtMost(depth)),
+        };
+        let mut model = bounds(self, protocol, both);
+        if let Some(faults) = &self.feedback {
+            model = model.feedback(channel(faults, self.overtake));
+        }
+        model.early_timeouts = !self.patient;
+        model.fewest_faults = self.fewest_faults;
+        model
+    }
+}
+
 /// Runs a check of a protocol whatever its type.
 struct Check<'a> {
     options: &'a Options,
@@ -140,18 +163,7 @@ impl Visitor for Check<'_> {
     type Output = (Model, Report);
 
     fn visit<P: Protocol>(mut self, protocol: P) -> Self::Output {
-        let options = self.options;
-        let both = match (&options.channel, options.overtake) {
-            (Some(faults), overtake) => channel(faults, overtake),
-            (None, None) => promise(&protocol),
-            (None, Some(depth)) => promise(&protocol).overtaking(Overtake::AtMost(depth)),
-        };
-        let mut model = bounds(options, &protocol, both);
-        if let Some(faults) = &options.feedback {
-            model = model.feedback(channel(faults, options.overtake));
-        }
-        model.early_timeouts = !options.patient;
-        model.fewest_faults = options.fewest_faults;
+        let model = self.options.model(&protocol);
         let report = model.check_with(&protocol, &mut self.hands);
         (model, report)
     }
@@ -170,6 +182,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
             return Ok(ExitCode::from(2));
         }
     };
+    if let Some(path) = &options.promela {
+        return promela::write(options, spec, path);
+    }
     let clock = Clock::start();
     let (model, report) = spec.visit(Check { options, hands: Hands::new(options.threads) });
     let seconds = (clock.now() - rdtp::time::Instant::ZERO).as_secs_f64();
