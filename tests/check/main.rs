@@ -9,7 +9,9 @@ mod fewest;
 mod overtaking;
 #[cfg(feature = "cli")]
 mod program;
+mod rows;
 mod search;
+mod stateright;
 mod story;
 
 use rdtp::{
@@ -62,15 +64,6 @@ fn holds<P: Protocol>(protocol: &P, model: Model) -> Report {
 fn breaks<P: Protocol>(protocol: &P, model: Model, steps: usize) -> Report {
     let report = model.check(protocol);
     let found = (matches!(report.verdict, Verdict::Unsafe(_)), report.steps());
-    assert_eq!(found, (true, Some(steps)), "{protocol:?}, {model:?}: {}", report.verdict);
-    report
-}
-
-/// Safe, but in this many steps in a state from which nothing finishes.
-#[track_caller]
-fn sticks<P: Protocol>(protocol: &P, model: Model, steps: usize) -> Report {
-    let report = model.check(protocol);
-    let found = (matches!(report.verdict, Verdict::Stuck { .. }), report.steps());
     assert_eq!(found, (true, Some(steps)), "{protocol:?}, {model:?}: {}", report.verdict);
     report
 }
