@@ -11,6 +11,7 @@ mod overtaking;
 mod program;
 mod rows;
 mod search;
+mod spin;
 mod stateright;
 mod story;
 
