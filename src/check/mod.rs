@@ -32,6 +32,7 @@
 
 mod faults;
 mod lanes;
+mod promela;
 mod records;
 mod schedule;
 mod search;
@@ -44,6 +45,7 @@ use core::fmt;
 
 use crate::{channel::Channel, classic::Protocol};
 pub use faults::{Failure, Fault, Oracle, Placement, Sweep, SweepReport};
+pub use promela::PromelaError;
 pub use schedule::{Played, Schedule};
 use space::Space;
 pub use trace::{Event, Flight, Step, Trace};

@@ -115,3 +115,17 @@ fn a_counterexample_is_played_again() {
         (Some(0), "rdtp: there is no counterexample to play again\n")
     );
 }
+
+#[test]
+fn a_model_for_spin_begins_with_the_commands_that_check_it() {
+    let (code, stdout, _) = check("gbn:3/4 --channel lose,reorder --promela -");
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with("/* gbn: "), "{stdout}");
+    assert!(stdout.contains("spin -a model.pml && gcc"), "{stdout}");
+    assert!(stdout.contains("active proctype receiver()"), "{stdout}");
+    let (code, _, stderr) = check("saw:400 --promela -");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("send fewer messages") && stderr.lines().count() == 1, "{stderr}");
+    let (code, _, stderr) = check("rdt3.0 --promela no/such/folder/model.pml");
+    assert_eq!((code, stderr.contains("cannot write")), (Some(1), true), "{stderr}");
+}

@@ -4,6 +4,7 @@
 
 mod answer;
 mod hands;
+mod promela;
 pub(crate) mod replay;
 mod table;
 
@@ -83,9 +84,14 @@ pub(crate) struct Options {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Write the model for the model checker Spin to this file, - for standard output, and do not
+    /// search
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fewest_faults", "json", "svg", "replay"])]
+    promela: Option<PathBuf>,
     /// Print a table: each protocol of the book against each fault
     #[arg(long, conflicts_with_all = ["protocol", "window", "modulus", "bits", "channel",
-          "feedback", "overtake", "messages", "patient", "fewest_faults", "svg", "replay", "json"])]
+          "feedback", "overtake", "messages", "patient", "fewest_faults", "svg", "replay", "json",
+          "promela"])]
     all: bool,
     /// With --all: print Markdown, the table and then every counterexample in words
     #[arg(long, requires = "all")]
@@ -143,6 +149,24 @@ fn promise<P: Protocol>(protocol: &P) -> Channel {
     P::TOLERATES.overtaking(protocol.tolerates().overtake)
 }
 
+impl Options {
+    /// What is checked.
+    fn model<P: Protocol>(&self, protocol: &P) -> Model {
+        let both = match (&self.channel, self.overtake) {
+            (Some(faults), overtake) => channel(faults, overtake),
+            (None, None) => promise(protocol),
+            (None, Some(depth)) => promise(protocol).overtaking(Overtake::AtMost(depth)),
+        };
+        let mut model = bounds(self, protocol, both);
+        if let Some(faults) = &self.feedback {
+            model = model.feedback(channel(faults, self.overtake));
+        }
+        model.early_timeouts = !self.patient;
+        model.fewest_faults = self.fewest_faults;
+        model
+    }
+}
+
 /// Runs a check of a protocol whatever its type.
 struct Check<'a> {
     options: &'a Options,
@@ -153,18 +177,7 @@ impl Visitor for Check<'_> {
     type Output = (Model, Report);
 
     fn visit<P: Protocol>(mut self, protocol: P) -> Self::Output {
-        let options = self.options;
-        let both = match (&options.channel, options.overtake) {
-            (Some(faults), overtake) => channel(faults, overtake),
-            (None, None) => promise(&protocol),
-            (None, Some(depth)) => promise(&protocol).overtaking(Overtake::AtMost(depth)),
-        };
-        let mut model = bounds(options, &protocol, both);
-        if let Some(faults) = &options.feedback {
-            model = model.feedback(channel(faults, options.overtake));
-        }
-        model.early_timeouts = !options.patient;
-        model.fewest_faults = options.fewest_faults;
+        let model = self.options.model(&protocol);
         let report = model.check_with(&protocol, &mut self.hands);
         (model, report)
     }
@@ -188,6 +201,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     {
         eprintln!("rdtp: the lab has rdt2.1, rdt2.2 and rdt3.0, not {spec}; use --replay sim");
         return Ok(ExitCode::from(2));
+    }
+    if let Some(path) = &options.promela {
+        return promela::write(options, spec, path);
     }
     let clock = Clock::start();
     let (model, report) = spec.visit(Check { options, hands: Hands::new(options.threads) });
