@@ -16,6 +16,7 @@ mod lab;
 mod link;
 mod machine;
 mod network;
+mod recording;
 mod recv;
 mod run;
 mod send;
