@@ -20,6 +20,7 @@ mod recording;
 mod recv;
 mod run;
 mod send;
+mod states;
 mod step;
 mod stop;
 mod store;

@@ -1,7 +1,7 @@
 //! `rdtp run`: one run in virtual time, as a ladder, as events and in words.
 
 use core::fmt::Write as _;
-use std::{fs, io, process::ExitCode};
+use std::{fs, io, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use rdtp::{
@@ -11,6 +11,7 @@ use rdtp::{
     quantity::Span,
     seq::Modulus,
     sim::{Report, Transfer, Verdict},
+    trace::{Observer as _, Record, Watch},
     wire::{Checksum, Codec},
 };
 use serde::Serialize;
@@ -19,6 +20,7 @@ use super::{
     Failure, Outcome,
     network::seed_or_new,
     recording::{RecordingArgs, is_dash},
+    states,
     step::{self, Start},
     transfer::{TimeoutRule, grouped},
 };
@@ -46,6 +48,9 @@ pub(crate) struct Options {
     messages: String,
     #[command(flatten)]
     recording: RecordingArgs,
+    /// Write the state diagrams along the run to this file as SVG, one frame a step
+    #[arg(long, value_name = "FILE")]
+    states: Option<PathBuf>,
     /// Stop after so much virtual time
     #[arg(long, value_name = "TIME", default_value = "1h")]
     limit: Span,
@@ -66,7 +71,7 @@ pub(crate) struct Options {
     timeout: TimeoutRule,
     /// Be the network: step through the run, and drop, duplicate, corrupt or delay packets by
     /// commands that are read line by line
-    #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit"])]
+    #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit", "states"])]
     step: bool,
     /// With --step: how long every packet takes one way
     #[arg(long, value_name = "TIME", default_value = "25ms", requires = "step")]
@@ -123,7 +128,20 @@ pub(crate) fn run(options: &Options) -> Outcome {
         .limit(options.limit.0);
     let title = format!("{spec} over {}, seed {seed}", options.link);
     let mut recorder = options.recording.start(Ladder::new(&title))?;
-    let report = transfer.run(spec, &mut recorder)?;
+    let mut strip = match &options.states {
+        Some(_) => Some(states::begin(spec, &title, options.recording.whole)?),
+        None => None,
+    };
+    let mut record = |record: &Record| {
+        recorder.record(record);
+        if let Some(strip) = &mut strip {
+            strip.record(record);
+        }
+    };
+    let report = transfer.run(spec, &mut Watch(&mut record))?;
+    if let (Some(strip), Some(path)) = (&strip, &options.states) {
+        states::write(strip, path)?;
+    }
     let wrong = match report.verdict {
         Verdict::Wrong { after } => Some(after),
         _ => None,

@@ -5,7 +5,7 @@
 mod hands;
 mod table;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
 use rdtp::{
@@ -18,7 +18,7 @@ use rdtp::{
 };
 use serde::Serialize;
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, states};
 use hands::Hands;
 
 /// The window of a windowed protocol when none is given: spaces grow fast with it.
@@ -67,6 +67,9 @@ pub(crate) struct Options {
     /// Show the counterexample with the fewest faults, not the one with the fewest steps
     #[arg(long)]
     fewest_faults: bool,
+    /// Write the state diagrams along the counterexample to this file as SVG, one frame a step
+    #[arg(long, value_name = "FILE")]
+    states: Option<PathBuf>,
     /// How many threads search [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -75,7 +78,7 @@ pub(crate) struct Options {
     json: bool,
     /// Print a table: each protocol of the book against each fault
     #[arg(long, conflicts_with_all = ["protocol", "window", "modulus", "bits", "channel",
-          "feedback", "overtake", "messages", "patient", "fewest_faults", "json"])]
+          "feedback", "overtake", "messages", "patient", "fewest_faults", "json", "states"])]
     all: bool,
 }
 
@@ -173,6 +176,16 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let clock = Clock::start();
     let (model, report) = spec.visit(Check { options, hands: Hands::new(options.threads) });
     let seconds = (clock.now() - rdtp::time::Instant::ZERO).as_secs_f64();
+    match (&options.states, &report.trace) {
+        (Some(path), Some(trace)) => {
+            let title = format!("{spec}: {}", report.verdict);
+            states::write(&states::of_trace(spec, &title, trace)?, path)?;
+        }
+        (Some(path), None) => {
+            eprintln!("rdtp: no counterexample, so nothing is written to {}", path.display());
+        }
+        (None, _) => {}
+    }
     if options.json {
         let result = Answer::new(spec, &model, &report, seconds);
         let text = serde_json::to_string_pretty(&result)
