@@ -22,6 +22,8 @@
 //! 3. [`link`]: the bad network and its text form;
 //! 4. [`sim::Transfer`]: messages through a bad network, and what came of it.
 //!
+//! [`manual`] is the guide: from rdt 1.0 to selective repeat, each chapter one fault.
+//!
 //! ```
 //! use rdtp::sim::{Transfer, Verdict};
 //!
@@ -55,6 +57,7 @@ pub mod endpoint;
 pub mod harness;
 pub mod hub;
 pub mod link;
+pub mod manual;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod quantity;

@@ -35,6 +35,13 @@ pub enum CannotDraw {
         /// How many it has.
         states: usize,
     },
+    /// It has more states than a [strip](super::Strip) shows.
+    TooMany {
+        /// How many its table names.
+        states: usize,
+        /// The most that are shown.
+        most: usize,
+    },
     /// An arrow goes neither to its own state nor to the next, in the order in which the table names
     /// them.
     Arrow {
@@ -56,6 +63,11 @@ impl fmt::Display for CannotDraw {
                 f,
                 "{states} states have no legible arrangement here, only 1, 2 and 4 have: choose \
                  fewer sequence numbers, or lay it out with Graphviz"
+            ),
+            Self::TooMany { most, .. } => write!(
+                f,
+                "more than {most} states are too many to show at every step: choose fewer sequence \
+                 numbers"
             ),
             Self::Arrow { from, to } => write!(
                 f,

@@ -134,7 +134,7 @@ fn cause(ladder: &Ladder, again: &Arrow) -> Option<String> {
 /// How the sender learnt in spite of it that its packets had arrived.
 fn repair_of_feedback(ladder: &Ladder, number: usize, arrow: &Arrow) -> Option<String> {
     let sender = arrow.from.other();
-    let after = ladder.blocks().iter().skip(arrow.departs + 1);
+    let after = ladder.blocks().iter().skip(arrow.departs.saturating_add(1));
     let mut expired = None;
     for block in after.filter(|block| block.edge == sender) {
         if expired.is_none() && block.notes.iter().any(|note| matches!(note, Note::Timeout(_))) {

@@ -15,10 +15,13 @@ mod demo;
 mod lab;
 mod link;
 mod machine;
+mod manual;
 mod network;
+mod recording;
 mod recv;
 mod run;
 mod send;
+mod states;
 mod step;
 mod stop;
 mod store;
@@ -75,6 +78,7 @@ enum Command {
     Lab(lab::Options),
     Run(run::Options),
     Machine(machine::Options),
+    Manual(manual::Options),
     Check(check::Options),
     Link(link::Options),
     Send(send::Options),
@@ -89,6 +93,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Lab(options) => lab::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),
+        Command::Manual(options) => Ok(manual::run(&options)),
         Command::Check(options) => check::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),

@@ -21,7 +21,7 @@ use rdtp::{
     trace::{NodeId, Observer as _},
 };
 
-use super::{Failure, Outcome, whole};
+use super::{Failure, Outcome, states, whole};
 use answer::Answer;
 use hands::Hands;
 use replay::Stage;
@@ -72,6 +72,9 @@ pub(crate) struct Options {
     /// Show the counterexample with the fewest faults, not the one with the fewest steps
     #[arg(long)]
     fewest_faults: bool,
+    /// Write the state diagrams along the counterexample to this file as SVG, one frame a step
+    #[arg(long, value_name = "FILE")]
+    states: Option<PathBuf>,
     /// How many threads search [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -86,12 +89,12 @@ pub(crate) struct Options {
     json: bool,
     /// Write the model for the model checker Spin to this file, - for standard output, and do not
     /// search
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["fewest_faults", "json", "svg", "replay"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fewest_faults", "json", "svg", "states", "replay"])]
     promela: Option<PathBuf>,
     /// Print a table: each protocol of the book against each fault
     #[arg(long, conflicts_with_all = ["protocol", "window", "modulus", "bits", "channel",
           "feedback", "overtake", "messages", "patient", "fewest_faults", "svg", "replay", "json",
-          "promela"])]
+          "promela", "states"])]
     all: bool,
     /// With --all: print Markdown, the table and then every counterexample in words
     #[arg(long, requires = "all")]
@@ -222,21 +225,35 @@ pub(crate) fn run(options: &Options) -> Outcome {
             say!("\n{}", replay::play(stage, spec, trace)?.text.trim_end());
         }
     }
-    let wanted = [options.svg.as_ref().map(|_| "draw"), options.replay.map(|_| "play again")];
-    match (&report.trace, &options.svg) {
-        (Some(trace), Some(path)) => whole::write(path, &picture(spec, trace).to_svg())?,
-        (Some(_), None) => {}
-        (None, _) => {
-            for what in wanted.into_iter().flatten() {
-                eprintln!("rdtp: there is no counterexample to {what}");
-            }
-        }
-    }
+    write_pictures(options, spec, &report)?;
     Ok(ExitCode::from(match report.verdict {
         Verdict::Holds => 0,
         Verdict::Unsafe(_) | Verdict::Stuck { .. } => 1,
         Verdict::OutOfBound => 3,
     }))
+}
+
+/// Writes what the options want to have of a counterexample, or says that there is none.
+fn write_pictures(options: &Options, spec: Spec, report: &Report) -> Result<(), Failure> {
+    if let Some(trace) = &report.trace {
+        if let Some(path) = &options.svg {
+            whole::write(path, &picture(spec, trace).to_svg())?;
+        }
+        if let Some(path) = &options.states {
+            let title = format!("{spec}: {}", report.verdict);
+            states::write(&states::of_trace(spec, &title, trace)?, path)?;
+        }
+        return Ok(());
+    }
+    let wanted = [
+        options.svg.as_ref().map(|_| "draw"),
+        options.states.as_ref().map(|_| "show the states of"),
+        options.replay.map(|_| "play again"),
+    ];
+    for what in wanted.into_iter().flatten() {
+        eprintln!("rdtp: there is no counterexample to {what}");
+    }
+    Ok(())
 }
 
 /// A counterexample as a ladder diagram, whole.
