@@ -393,9 +393,15 @@ impl Ladder {
         match fate {
             // Of a packet that was copied, only the copy was lost.
             Fate::LinkFull if arrow.duplicated => {}
-            Fate::Lost | Fate::Outage | Fate::QueueFull | Fate::LinkFull => arrow.lost = Some(fate),
-            Fate::Corrupted { .. } | Fate::Truncated { .. } => arrow.damaged = true,
-            Fate::Duplicated => arrow.duplicated = true,
+            Fate::Lost | Fate::Outage | Fate::TooLarge | Fate::QueueFull | Fate::LinkFull => {
+                arrow.lost = Some(fate);
+            }
+            Fate::Corrupted { .. }
+            | Fate::Swapped
+            | Fate::Spliced { .. }
+            | Fate::Truncated { .. }
+            | Fate::Extended { .. } => arrow.damaged = true,
+            Fate::Duplicated | Fate::Replayed => arrow.duplicated = true,
             Fate::Held { .. } => {}
             Fate::Arrived => {
                 let newest = &mut self.newest[from.index()];
