@@ -39,7 +39,7 @@ mod timers;
 
 pub use adapter::Classic;
 pub use config::{Config, ConfigError, Role};
-pub use conversation::{Conversation, Event, Payload, SendError, Stats};
+pub use conversation::{Conversation, Event, Load, Payload, SendError, Stats};
 pub use machine::{
     Datum, Does, Effect, Effects, Fields, Fired, Input, Machine, Packet, Protocol, Rule,
     SenderMachine, State, Transition,

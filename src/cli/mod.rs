@@ -22,6 +22,7 @@ mod send;
 mod step;
 mod stop;
 mod store;
+mod swarm;
 mod transfer;
 
 use std::{
@@ -75,6 +76,7 @@ enum Command {
     Run(run::Options),
     Machine(machine::Options),
     Check(check::Options),
+    Swarm(swarm::Options),
     Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
@@ -89,6 +91,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Swarm(options) => swarm::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),

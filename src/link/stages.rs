@@ -28,6 +28,7 @@ pub(super) struct Stages {
 
 /// What is to be done to one datagram.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is the decision of a stage of its own")]
 pub(super) struct Verdict {
     /// Its number within its class, from 1.
     pub(super) ordinal: u64,
