@@ -33,7 +33,7 @@ pub enum Invariant {
     NoInvention,
     /// No queue is longer than its limit.
     Memory,
-    /// Deadlines lie in the future, and nothing is woken for ever without time passing.
+    /// No deadline lies in the past, and nothing is woken for ever without time passing.
     Clock,
     /// The same seed gives the same run.
     Determinism,
@@ -52,7 +52,7 @@ impl Invariant {
             Self::NoLie => "the sender believes no more than the receiver has taken",
             Self::NoInvention => "nothing is delivered that nobody sent",
             Self::Memory => "no queue is longer than its limit",
-            Self::Clock => "deadlines lie in the future",
+            Self::Clock => "no deadline lies in the past",
             Self::Determinism => "the same seed gives the same run",
             Self::Liveness => "everything arrives once the network has healed",
             Self::Quiescence => "in the end nothing is left",
@@ -349,11 +349,8 @@ impl<'a, S: Subject> Run<'a, S> {
             // A driver that is late, or waits for its line, finds deadlines in the past.
             let paced = self.plan.egress == Egress::LinePaced && node == self.nodes[0];
             let in_time = pace == Pace::PUNCTUAL && !paced;
-            if in_time && endpoint.poll_timeout().is_some_and(|due| due <= now) {
-                return Err((
-                    Invariant::Clock,
-                    format!("{node} is due in the past after its turn"),
-                ));
+            if in_time && endpoint.poll_timeout().is_some_and(|due| due < now) {
+                return Err((Invariant::Clock, format!("{node} was due, and its driver not told")));
             }
         }
         if self.moved != (delivered, believed) {
