@@ -12,7 +12,7 @@ use rdtp::{
     capture::Ladder,
     classic::{Protocol, Spec, Visitor},
     rng::Seed,
-    sim::swarm::{Failure as Broken, Plan, Swarm, Tally},
+    sim::swarm::{Failure as Broken, Fault, Plan, Swarm, Tally},
     trace::Observer,
 };
 
@@ -139,7 +139,7 @@ fn replay(options: &Options, spec: Spec, seed: u64) -> Outcome {
     } else {
         say!("{}", ladder.to_text());
         let plan = plan(spec, seed);
-        let faults: Vec<&str> = plan.faults.iter().map(|fault| fault.name()).collect();
+        let faults: Vec<&str> = plan.faults.iter().map(Fault::name).collect();
         let bearing = if plan.beyond { "beyond" } else { "within" };
         say!("{spec}, seed {seed}: {plan}");
         say!("faults, {bearing} what it bears: {}\n", faults.join(", "));
