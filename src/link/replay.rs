@@ -174,7 +174,7 @@ mod tests {
     fn memory_is_bounded_in_datagrams_and_bytes() {
         let mut memory = Memory::new();
         for id in 0..100 {
-            memory.add(Instant::ZERO, id, Class::Data, (), &[0; 100_000]);
+            memory.add(Instant::ZERO, id, Class::Data, (), &alloc::vec![0; 100_000]);
             while memory.forget_beyond(60).is_some() {}
             assert!(memory.bytes <= Memory::<()>::BYTES_MAX && memory.packets.len() <= 60);
         }
