@@ -171,6 +171,8 @@ pub enum Fate {
     Lost,
     /// The link was down.
     Outage,
+    /// It was longer than the MTU.
+    TooLarge,
     /// The bottleneck's queue had no room.
     QueueFull,
     /// The link holds as many datagrams as its configuration allows.
@@ -180,13 +182,27 @@ pub enum Fate {
         /// How many.
         bits: u32,
     },
+    /// Bytes changed places.
+    Swapped,
+    /// From here on it is another datagram.
+    Spliced {
+        /// Bytes of its own.
+        bytes: usize,
+    },
     /// Bytes were cut off its end.
     Truncated {
         /// Bytes left.
         bytes: usize,
     },
+    /// Bytes were appended.
+    Extended {
+        /// How many.
+        bytes: usize,
+    },
     /// A copy was made.
     Duplicated,
+    /// It comes once more, together with a later one.
+    Replayed,
     /// It waits for others to overtake it.
     Held {
         /// How many.
@@ -201,12 +217,17 @@ impl fmt::Display for Fate {
         match self {
             Self::Lost => f.write_str("lost"),
             Self::Outage => f.write_str("lost in an outage"),
+            Self::TooLarge => f.write_str("dropped: longer than the MTU"),
             Self::QueueFull => f.write_str("dropped: queue full"),
             Self::LinkFull => f.write_str("dropped: link full"),
             Self::Corrupted { bits: 1 } => f.write_str("corrupted in 1 bit"),
             Self::Corrupted { bits } => write!(f, "corrupted in {bits} bits"),
+            Self::Swapped => f.write_str("got bytes swapped"),
+            Self::Spliced { bytes } => write!(f, "spliced with another after {bytes} bytes"),
             Self::Truncated { bytes } => write!(f, "cut to {bytes} bytes"),
+            Self::Extended { bytes } => write!(f, "extended by {bytes} bytes"),
             Self::Duplicated => f.write_str("duplicated"),
+            Self::Replayed => f.write_str("replayed"),
             Self::Held { packets } => write!(f, "held until {packets} others have passed"),
             Self::Arrived => f.write_str("arrived"),
         }

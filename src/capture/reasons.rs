@@ -54,6 +54,7 @@ fn fault(ladder: &Ladder, number: usize, arrow: &Arrow) -> Option<String> {
     let what = if let Some(fate) = arrow.lost {
         match fate {
             Fate::Outage => "was lost in an outage",
+            Fate::TooLarge => "was longer than the MTU and vanished",
             Fate::QueueFull => "found the queue full and was dropped",
             Fate::LinkFull => "found the link full and was dropped",
             _ => "was lost",

@@ -124,6 +124,23 @@ impl Stats {
     };
 }
 
+/// What an endpoint holds at one moment. Each queue has a limit: see [`Config`](super::Config).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages that wait for room in the window: at most `queue_messages_max`.
+    pub queued: usize,
+    /// Messages that the sender took and does not yet believe delivered: at most a window.
+    pub in_window: usize,
+    /// Data packets that wait for the driver: at most a window.
+    pub data_waiting: usize,
+    /// ACKs and NAKs that wait for the driver: at most `outbox_packets_max`.
+    pub feedback_waiting: usize,
+    /// Delivered messages that wait for the application: at most `inbox_messages_max` and a window.
+    pub inbox: usize,
+    /// Timers that run: at most one for each message in the window.
+    pub timers: usize,
+}
+
 /// An endpoint that carries messages: what simulator, sockets and [harness](crate::harness) ask of
 /// a protocol.
 ///

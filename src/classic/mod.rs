@@ -40,7 +40,7 @@ mod timers;
 
 pub use adapter::Classic;
 pub use config::{Config, ConfigError, Role};
-pub use conversation::{Conversation, Event, Payload, SendError, Stats};
+pub use conversation::{Conversation, Event, Load, Payload, SendError, Stats};
 pub(crate) use exchange::Exchange;
 pub use exchange::Verdict;
 pub use machine::{

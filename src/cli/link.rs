@@ -110,6 +110,7 @@ const REFRESH: Duration = Duration::from_millis(250);
 /// One JSON line.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "each is made once, printed and gone")]
 enum Report {
     Listening { address: String, target: String, link: String, seed: u64 },
     Finished { clients: u64, refused: u64, orphaned: u64, up: LinkReport, down: LinkReport },

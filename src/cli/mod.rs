@@ -25,6 +25,7 @@ mod states;
 mod step;
 mod stop;
 mod store;
+mod swarm;
 mod transfer;
 mod whole;
 
@@ -80,6 +81,7 @@ enum Command {
     Machine(machine::Options),
     Manual(manual::Options),
     Check(check::Options),
+    Swarm(swarm::Options),
     Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
@@ -95,6 +97,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Machine(options) => machine::run(&options),
         Command::Manual(options) => Ok(manual::run(&options)),
         Command::Check(options) => check::run(&options),
+        Command::Swarm(options) => swarm::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),

@@ -405,12 +405,16 @@ impl Ladder {
         match fate {
             // Of a packet that was copied, only the copy was lost.
             Fate::LinkFull if arrow.duplicated => {}
-            Fate::Lost | Fate::Outage | Fate::QueueFull | Fate::LinkFull => {
+            Fate::Lost | Fate::Outage | Fate::TooLarge | Fate::QueueFull | Fate::LinkFull => {
                 arrow.lost = Some(fate);
                 self.forget_flying(number);
             }
-            Fate::Corrupted { .. } | Fate::Truncated { .. } => arrow.damaged = true,
-            Fate::Duplicated => arrow.duplicated = true,
+            Fate::Corrupted { .. }
+            | Fate::Swapped
+            | Fate::Spliced { .. }
+            | Fate::Truncated { .. }
+            | Fate::Extended { .. } => arrow.damaged = true,
+            Fate::Duplicated | Fate::Replayed => arrow.duplicated = true,
             Fate::Held { .. } => {}
             // It has left the link, and goes into a socket.
             Fate::Arrived if self.sight != Sight::Links => {}

@@ -307,6 +307,7 @@ fn label(arrow: &Arrow, fall: i64, sheet: &Sheet, out: &mut String) {
         let (x, y) = (x1 + (x2 - x1) * 6 / 10, y1 + fall * 6 / 10);
         let word = match fate {
             Fate::Outage => "lost in an outage",
+            Fate::TooLarge => "too large",
             Fate::QueueFull => "queue full",
             Fate::LinkFull => "link full",
             _ => "lost",

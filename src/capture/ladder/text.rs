@@ -279,6 +279,7 @@ fn depart(path: &Path<'_>, rows: &mut [Row]) {
     if let Some(fate) = arrow.lost {
         let word = match fate {
             Fate::Outage => "✗ outage",
+            Fate::TooLarge => "✗ too large",
             Fate::QueueFull => "✗ queue full",
             Fate::LinkFull => "✗ link full",
             _ => "✗ lost",
