@@ -212,6 +212,28 @@ pub enum Fate {
     Arrived,
 }
 
+impl Fate {
+    /// Whether the datagram is gone.
+    pub const fn is_loss(self) -> bool {
+        use Fate::{LinkFull, Lost, Outage, QueueFull, TooLarge};
+        matches!(self, Lost | Outage | TooLarge | QueueFull | LinkFull)
+    }
+
+    /// Whether its bytes are not what they were.
+    pub const fn is_damage(self) -> bool {
+        use Fate::{Corrupted, Extended, Spliced, Swapped, Truncated};
+        matches!(
+            self,
+            Corrupted { .. } | Swapped | Spliced { .. } | Truncated { .. } | Extended { .. }
+        )
+    }
+
+    /// Whether it arrives more than once.
+    pub const fn is_copy(self) -> bool {
+        matches!(self, Fate::Duplicated | Fate::Replayed)
+    }
+}
+
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

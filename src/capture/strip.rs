@@ -473,12 +473,12 @@ impl Observer for Strip {
 
 /// What befell a packet, if it is worth a frame.
 fn mishap(fate: Fate) -> Option<&'static str> {
-    match fate {
-        Fate::Lost | Fate::Outage | Fate::QueueFull | Fate::LinkFull => Some("is lost"),
-        Fate::Corrupted { .. } | Fate::Truncated { .. } => Some("is damaged"),
-        Fate::Duplicated => Some("is copied"),
-        Fate::Held { .. } | Fate::Arrived => None,
-    }
+    let words = [
+        (fate.is_loss(), "is lost"),
+        (fate.is_damage(), "is damaged"),
+        (fate.is_copy(), "is copied"),
+    ];
+    words.into_iter().find(|(is, _)| *is).map(|(_, word)| word)
 }
 
 #[cfg(test)]

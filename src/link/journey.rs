@@ -220,7 +220,7 @@ impl<T> Link<T> {
             && self.bytes.saturating_add(len as u64) <= bytes_max
     }
 
-    fn carry(&mut self, len: usize) {
+    pub(super) fn carry(&mut self, len: usize) {
         self.datagrams += 1;
         self.bytes += len as u64;
     }

@@ -405,25 +405,20 @@ impl Ladder {
         match fate {
             // Of a packet that was copied, only the copy was lost.
             Fate::LinkFull if arrow.duplicated => {}
-            Fate::Lost | Fate::Outage | Fate::TooLarge | Fate::QueueFull | Fate::LinkFull => {
+            _ if fate.is_loss() => {
                 arrow.lost = Some(fate);
                 self.forget_flying(number);
             }
-            Fate::Corrupted { .. }
-            | Fate::Swapped
-            | Fate::Spliced { .. }
-            | Fate::Truncated { .. }
-            | Fate::Extended { .. } => arrow.damaged = true,
-            Fate::Duplicated | Fate::Replayed => arrow.duplicated = true,
-            Fate::Held { .. } => {}
-            // It has left the link, and goes into a socket.
-            Fate::Arrived if self.sight != Sight::Links => {}
-            Fate::Arrived => {
+            _ if fate.is_damage() => arrow.damaged = true,
+            _ if fate.is_copy() => arrow.duplicated = true,
+            // After the link, it goes into a socket.
+            Fate::Arrived if self.sight == Sight::Links => {
                 let newest = &mut self.newest[from.index()];
                 arrow.overtaken |= newest.is_some_and(|newest| newest > datagram);
                 *newest = (*newest).max(Some(datagram));
                 self.arrive(at, number);
             }
+            _ => {}
         }
     }
 

@@ -117,7 +117,7 @@ impl<M: Machine<Message>> Side<'_, M> {
         if let Input::Expire(tag) = arrow.input {
             does.push(format!("{} = false", self.timer(tag)));
         }
-        self.books(party, arrow, &mut does)?;
+        self.books(party, arrow, &mut does);
         for effect in &arrow.effects {
             does.push(match effect {
                 Effect::Transmit(packet) => {
@@ -153,10 +153,10 @@ impl<M: Machine<Message>> Side<'_, M> {
     }
 
     /// What the sender has taken, doubts and believes after an arrow.
-    fn books(&self, party: &Party<M>, arrow: &Arrow, does: &mut Vec<String>) -> fmt::Result {
-        let Some(after) = arrow.to.map(|to| self.walk.states.get(to)) else { return Ok(()) };
+    fn books(&self, party: &Party<M>, arrow: &Arrow, does: &mut Vec<String>) {
+        let Some(after) = arrow.to.map(|to| self.walk.states.get(to)) else { return };
         let doubt = |party: &Party<M>| (self.walk.unacked)(&party.machine);
-        let (Some(before), Some(now)) = (doubt(party), doubt(after)) else { return Ok(()) };
+        let (Some(before), Some(now)) = (doubt(party), doubt(after)) else { return };
         if matches!(arrow.input, Input::Send(_)) {
             does.push("sent++".into());
         }
@@ -166,6 +166,5 @@ impl<M: Machine<Message>> Side<'_, M> {
         if after.believed > party.believed {
             does.push(format!("believe({})", after.believed - party.believed));
         }
-        Ok(())
     }
 }

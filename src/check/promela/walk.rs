@@ -54,11 +54,11 @@ pub(super) struct Walks<S, R> {
     pub(super) feedback: BTreeSet<Wire>,
 }
 
+/// The walks of both machines of a protocol.
+type WalksOf<P> = Walks<<P as Protocol>::Sender<Message>, <P as Protocol>::Receiver<Message>>;
+
 /// Walks both sides until neither finds a packet that the other has not seen.
-pub(super) fn walk<P: Protocol>(
-    protocol: &P,
-    model: &Model,
-) -> Result<Walks<P::Sender<Message>, P::Receiver<Message>>, PromelaError> {
+pub(super) fn walk<P: Protocol>(protocol: &P, model: &Model) -> Result<WalksOf<P>, PromelaError> {
     let (mut data, mut feedback) = (BTreeSet::new(), BTreeSet::new());
     loop {
         let ready = <P::Sender<Message>>::ready;
