@@ -1,6 +1,7 @@
 //! How to bring a protocol of your own: two machines and the `Protocol` that ties them together.
 //! The crate then gives it packets, timers, a simulator with a bad network, and real sockets, all
-//! with the same code.
+//! with the same code. These machines declare their transition tables, so that their figures can be
+//! drawn; `examples/bring-your-own` shows how little is needed without, and the checker.
 //!
 //! The protocol here is rdt 3.0 with a NAK: a receiver that gets a damaged packet says so at once,
 //! and the sender need not wait for its timer.
@@ -15,12 +16,10 @@ use std::{error::Error, time::Duration};
 use rdtp::{
     channel::Channel,
     classic::{
-        Adaptive, Classic, Config, Datum, Does, Effects, Event, Fields, Fired, Input, Machine,
-        Packet, Protocol, Role, Rule, SenderMachine, State, Timeout, Transition,
-        rdt30::StopAndWait,
+        Config, Datum, Does, Effects, Fields, Fired, Input, Machine, Packet, Protocol, Rule,
+        SenderMachine, State, Timeout, Transition, Verdict, rdt30::StopAndWait,
     },
-    endpoint::Endpoint,
-    net::{Clock, Driver, Socket, SocketConfig, wait},
+    net::Loopback,
     seq::{Modulus, Seq},
     sim::Transfer,
     trace::{StateLabel, Tag},
@@ -257,40 +256,13 @@ fn in_the_simulator<P: Protocol>(protocol: &P, messages: &[Vec<u8>]) -> Result<(
     Ok(())
 }
 
-/// Two sockets on loopback, driven by one thread.
+/// The same between two sockets of this machine.
 fn over_real_sockets<P: Protocol>(
     protocol: &P,
     messages: &[Vec<u8>],
 ) -> Result<(), Box<dyn Error>> {
-    let clock = Clock::start();
-    let bind = || Socket::bind("127.0.0.1:0".parse().expect("valid"), &SocketConfig::default());
-    let (here, there) = (bind()?, bind()?);
-    let timeout = Timeout::Adaptive(Adaptive::LOCAL);
-    let side =
-        |role, peer| Classic::new(protocol, Config { role, timeout, ..Config::default() }, peer);
-    let mut sender = side(Role::Sender, there.local_addr())?;
-    let receiver = side(Role::Receiver, here.local_addr())?;
-    for message in messages {
-        sender.send(clock.now(), message)?;
-    }
-
-    let mut sending = Driver::new(sender, here, clock);
-    let mut receiving = Driver::new(receiver, there, clock);
-    let mut received = Vec::new();
-    while received.len() < messages.len() || !sending.endpoint().is_idle() {
-        let wake = sending.deadline().into_iter().chain(receiving.deadline()).min();
-        wait(&[sending.interest(), receiving.interest()], wake, &clock)?;
-        sending.step(&mut ())?;
-        receiving.step(&mut ())?;
-        while sending.endpoint_mut().poll_event().is_some() {}
-        while let Some(event) = receiving.endpoint_mut().poll_event() {
-            if let Event::Delivered(message) = event {
-                received.push(message.to_vec());
-            }
-        }
-    }
-    assert!(received == messages, "the same messages in the same order");
-    let elapsed = clock.now().since_epoch();
-    println!("over UDP,  {:>18}: {} messages in {elapsed:.1?}", P::NAME, received.len());
+    let report = Loopback::new(messages.to_vec()).run_protocol(protocol, &mut ())?;
+    assert_eq!(report.verdict, Verdict::Intact, "the same messages in the same order");
+    println!("over UDP,  {:>18}: {report}", P::NAME);
     Ok(())
 }

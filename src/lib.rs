@@ -22,6 +22,8 @@
 //! 3. [`link`]: the bad network and its text form;
 //! 4. [`sim::Transfer`]: messages through a bad network, and what came of it.
 //!
+//! [`manual`] is the guide: from rdt 1.0 to selective repeat, each chapter one fault.
+//!
 //! ```
 //! use rdtp::sim::{Transfer, Verdict};
 //!
@@ -34,6 +36,7 @@
 //! | --- | --- |
 //! | (none) | everything but the rows below: `no_std` with `alloc`, no unsafe code |
 //! | `net` | the driver for real sockets |
+//! | `proptest` | property tests: a strategy for schedules of faults |
 //! | `cli` (default) | the program `rdtp` |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -51,8 +54,10 @@ pub mod check;
 pub mod classic;
 pub mod ecn;
 pub mod endpoint;
+pub mod harness;
 pub mod hub;
 pub mod link;
+pub mod manual;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod quantity;

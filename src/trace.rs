@@ -171,6 +171,8 @@ pub enum Fate {
     Lost,
     /// The link was down.
     Outage,
+    /// It was longer than the MTU.
+    TooLarge,
     /// The bottleneck's queue had no room.
     QueueFull,
     /// The link holds as many datagrams as its configuration allows.
@@ -180,13 +182,27 @@ pub enum Fate {
         /// How many.
         bits: u32,
     },
+    /// Bytes changed places.
+    Swapped,
+    /// From here on it is another datagram.
+    Spliced {
+        /// Bytes of its own.
+        bytes: usize,
+    },
     /// Bytes were cut off its end.
     Truncated {
         /// Bytes left.
         bytes: usize,
     },
+    /// Bytes were appended.
+    Extended {
+        /// How many.
+        bytes: usize,
+    },
     /// A copy was made.
     Duplicated,
+    /// It comes once more, together with a later one.
+    Replayed,
     /// It waits for others to overtake it.
     Held {
         /// How many.
@@ -196,17 +212,44 @@ pub enum Fate {
     Arrived,
 }
 
+impl Fate {
+    /// Whether the datagram is gone.
+    pub const fn is_loss(self) -> bool {
+        use Fate::{LinkFull, Lost, Outage, QueueFull, TooLarge};
+        matches!(self, Lost | Outage | TooLarge | QueueFull | LinkFull)
+    }
+
+    /// Whether its bytes are not what they were.
+    pub const fn is_damage(self) -> bool {
+        use Fate::{Corrupted, Extended, Spliced, Swapped, Truncated};
+        matches!(
+            self,
+            Corrupted { .. } | Swapped | Spliced { .. } | Truncated { .. } | Extended { .. }
+        )
+    }
+
+    /// Whether it arrives more than once.
+    pub const fn is_copy(self) -> bool {
+        matches!(self, Fate::Duplicated | Fate::Replayed)
+    }
+}
+
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost => f.write_str("lost"),
             Self::Outage => f.write_str("lost in an outage"),
+            Self::TooLarge => f.write_str("dropped: longer than the MTU"),
             Self::QueueFull => f.write_str("dropped: queue full"),
             Self::LinkFull => f.write_str("dropped: link full"),
             Self::Corrupted { bits: 1 } => f.write_str("corrupted in 1 bit"),
             Self::Corrupted { bits } => write!(f, "corrupted in {bits} bits"),
+            Self::Swapped => f.write_str("got bytes swapped"),
+            Self::Spliced { bytes } => write!(f, "spliced with another after {bytes} bytes"),
             Self::Truncated { bytes } => write!(f, "cut to {bytes} bytes"),
+            Self::Extended { bytes } => write!(f, "extended by {bytes} bytes"),
             Self::Duplicated => f.write_str("duplicated"),
+            Self::Replayed => f.write_str("replayed"),
             Self::Held { packets } => write!(f, "held until {packets} others have passed"),
             Self::Arrived => f.write_str("arrived"),
         }

@@ -89,3 +89,25 @@ fn bad_usage_says_what_would_be_right() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("/nowhere/at/all"), "{stderr}");
 }
+
+#[test]
+fn both_sockets_are_written_down_each_protocol_in_files_of_its_own() {
+    let directory = std::env::temp_dir().join(format!("rdtp-demo-ladder-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let link = ["--link", "up.loss=at:2:6,delay=2ms", "--seed", "1", "--chunk", "4000"];
+    let to = ["--ladder", &path("out.svg"), "--events", &path("out.jsonl")];
+    let (code, _, stderr) = demo(&[&link[..], &to, &["--protocols", "rdt3.0,sr:4/8"]].concat());
+    assert_eq!(code, Some(0), "{stderr}");
+    for name in ["rdt3.0", "sr_4_8"] {
+        let svg = fs::read_to_string(path(&format!("out-{name}.svg"))).unwrap();
+        assert!(svg.contains("A, sender") && svg.contains("B, receiver"), "{name}");
+        assert!(svg.contains(">lost<") && svg.contains("again<"), "{name}");
+        let events = fs::read_to_string(path(&format!("out-{name}.jsonl"))).unwrap();
+        let delivered = events.lines().filter(|line| line.contains("\"event\":\"deliver\""));
+        assert_eq!(delivered.count(), 12, "{name}: a picture of 46,134 bytes in pieces of 4,000");
+    }
+    let (_, stdout, _) = demo(&[&link[..], &["--ladder", "-", "--protocols", "gbn:4"]].concat());
+    assert!(stdout.contains("deliver message 11") && stdout.contains("──✗ lost"), "{stdout}");
+    fs::remove_dir_all(directory).unwrap();
+}

@@ -48,3 +48,17 @@ fn every_example_is_here() {
     }
     assert!(count >= 3, "{count} examples");
 }
+
+/// The crate outside the workspace is what it says: a protocol, its bug and every call on less than
+/// a hundred lines of code, as the formatter writes them.
+#[test]
+fn bring_your_own_takes_less_than_a_hundred_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("examples/bring-your-own/src/main.rs")).unwrap();
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    let lines = text.lines().filter(is_code).count();
+    assert!((50..100).contains(&lines), "{lines} lines of code");
+    for call in [").check(", "property_test(", ".campaign(", "Loopback::", "harness::ladder("] {
+        assert!(text.contains(call), "{call}");
+    }
+}

@@ -96,3 +96,26 @@ fn machines_are_drawn_with_the_state_that_is_asked_for() {
     let done = machine(&["saw:5", "--as", "svg", "--side", "sender"]);
     assert!(!done.success && done.stderr.contains("10 states have no legible"), "{}", done.stderr);
 }
+
+#[test]
+fn the_states_of_a_run_and_of_a_counterexample_become_a_strip() {
+    let directory = Directory::new("states");
+    let path = directory.path("states.svg");
+    let to = ["--states", path.to_str().unwrap()];
+    let done = run(&[&LOST[..], &to].concat());
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let svg = fs::read_to_string(&path).unwrap();
+    // Three messages are sent, delivered and acknowledged; one is lost and sent again.
+    assert_eq!(svg.matches("class=\"state now\"").count(), 2 * (3 * 3 + 2));
+    assert_eq!(svg.matches(">packet 1 is lost<").count(), 1);
+    let check = rdtp(&[&["check", "rdt2.0", "--channel", "corrupt"], &to[..]].concat()).finish();
+    assert_eq!(check.code, Some(1), "{}", check.stderr);
+    let svg = fs::read_to_string(&path).unwrap();
+    assert!(svg.contains(">ACK is damaged<") && svg.contains(">garbled feedback, read as NAK<"));
+    let holds = rdtp(&[&["check", "rdt1.0"], &to[..]].concat()).finish();
+    assert_eq!(holds.code, Some(0));
+    assert!(holds.stderr.contains("no counterexample"), "{}", holds.stderr);
+    let many = run(&[&["saw:256", "--seed", "1"], &to[..]].concat());
+    assert_eq!(many.code, Some(1));
+    assert!(many.stderr.contains("more than 16 states are too many"), "{}", many.stderr);
+}

@@ -421,3 +421,49 @@ fn two_sides_with_different_protocols_refuse_each_other() {
         assert!(directory.names("into").is_empty(), "{protocol}");
     }
 }
+
+/// Each side draws what it has seen; what is between is the network's.
+#[test]
+fn each_side_writes_down_what_it_has_seen() {
+    let directory = Directory::new("ladder");
+    let (source, into) = (directory.path("source"), directory.path("into"));
+    fs::create_dir(&into).unwrap();
+    fs::write(&source, file(4_000)).unwrap();
+    let path = |name: &str| directory.path(name).to_str().unwrap().to_owned();
+    let (picture, events, seen) = (path("ladder.svg"), path("sent.jsonl"), path("seen.jsonl"));
+    let common = ["--protocol", "gbn:4"];
+    let there = [&["--once", "--ladder", "-", "--events", &seen], &common[..]].concat();
+    let (receiver, address) = receiver(&into, &there);
+    let here = ["--ladder", &picture, "--events", &events, "--link", "up.loss=at:2", "--seed", "1"];
+    let command = [&["send", source.to_str().unwrap(), &address], &here[..], &common].concat();
+    let sender = rdtp(&command).finish();
+    let receiver = receiver.finish();
+    assert!(sender.success && receiver.success, "{sender:?} {receiver:?}");
+    let svg = fs::read_to_string(&picture).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains(">the network<"), "{svg}");
+    assert!(svg.contains(">lost<"), "its own link lost the second packet");
+    let text = &receiver.stdout;
+    assert!(text.contains("the network │") && text.contains("│ B, receiver"), "{text}");
+    assert!(text.contains("deliver message 0") && text.contains("stored "), "{text}");
+    for (path, node) in [(&events, 0), (&seen, 1)] {
+        let lines = fs::read_to_string(path).unwrap();
+        let lines: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let own = lines.iter().filter(|line| line["node"] == node).count();
+        assert!(own > 10, "{path}");
+        let first = lines.iter().find(|line| line["node"] == node).unwrap();
+        let expected = if node == 0 { "send" } else { "receive" };
+        assert_eq!(first["event"], expected, "{path}: from the first event on");
+        assert!(lines.iter().all(|line| line["node"] == node || line["event"] == "link"));
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_known_before_the_transfer() {
+    let ladder = rdtp(&["recv", "127.0.0.1:0", "--ladder", "/no/such/place.svg"]).finish();
+    assert_eq!(ladder.code, Some(1));
+    assert!(ladder.stderr.contains("/no/such/place.svg"), "{ladder:?}");
+    let events = rdtp(&["recv", "127.0.0.1:0", "--events", "-"]).finish();
+    assert_eq!(events.code, Some(2));
+    assert!(events.stderr.contains("--events needs a file here"), "{events:?}");
+}

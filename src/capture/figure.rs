@@ -28,10 +28,19 @@ use crate::{classic::Transition, trace::StateLabel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CannotDraw {
+    /// The machine declares no transition table.
+    NoTable,
     /// It has not 1, 2 or 4 states, the arrangements of the book.
     States {
         /// How many it has.
         states: usize,
+    },
+    /// It has more states than a [strip](super::Strip) shows.
+    TooMany {
+        /// How many its table names.
+        states: usize,
+        /// The most that are shown.
+        most: usize,
     },
     /// An arrow goes neither to its own state nor to the next, in the order in which the table names
     /// them.
@@ -46,10 +55,19 @@ pub enum CannotDraw {
 impl fmt::Display for CannotDraw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoTable => f.write_str(
+                "this machine declares no transition table: give it a Machine::table to see it \
+                 drawn",
+            ),
             Self::States { states } => write!(
                 f,
                 "{states} states have no legible arrangement here, only 1, 2 and 4 have: choose \
                  fewer sequence numbers, or lay it out with Graphviz"
+            ),
+            Self::TooMany { most, .. } => write!(
+                f,
+                "more than {most} states are too many to show at every step: choose fewer sequence \
+                 numbers"
             ),
             Self::Arrow { from, to } => write!(
                 f,
@@ -75,6 +93,9 @@ pub fn draw(
     table: &[Transition],
     now: Option<StateLabel>,
 ) -> Result<String, CannotDraw> {
+    if table.is_empty() {
+        return Err(CannotDraw::NoTable);
+    }
     let states = states(table);
     if !matches!(states.len(), 1 | 2 | 4) {
         return Err(CannotDraw::States { states: states.len() });
@@ -444,7 +465,7 @@ mod tests {
         assert_eq!(svg.matches("class=\"state now\"").count(), 1);
         let many = StopAndWait::new(Modulus::new(5)).sender::<u8>().table();
         assert_eq!(draw("", &many, None), Err(CannotDraw::States { states: 10 }));
-        assert_eq!(draw("", &[], None), Err(CannotDraw::States { states: 0 }));
+        assert_eq!(draw("", &[], None), Err(CannotDraw::NoTable));
         // An arrow back would be drawn as one to the next.
         let mut back = table.clone();
         let (from, to) = (table[4].to, table[0].from);

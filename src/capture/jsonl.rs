@@ -31,9 +31,10 @@
 //! A packet is `kind` (`data`, `ack`, `nak`), `seq` (null when the protocol does not number it) and
 //! `payload_bytes`. A timer is `timer` (`oldest` or `packet`) and `seq` (null for `oldest`).
 //!
-//! Codes of `fate`: `lost`, `outage`, `queue_full`, `link_full`, `corrupted` (with `bits`), `truncated`
-//! (with `left_bytes`), `duplicated`, `held` (with `packets`: how many may pass), `arrived`. Codes of
-//! `reason`: `unknown_peer`, `damaged`, `no_receiver`, `guard`, `inbox_full`, `peers_full`, `closed`.
+//! Codes of `fate`: `lost`, `outage`, `too_large`, `queue_full`, `link_full`, `corrupted` (with
+//! `bits`), `swapped`, `spliced` (with `own_bytes`), `truncated` (with `left_bytes`), `extended` (with
+//! `added_bytes`), `duplicated`, `replayed`, `held` (with `packets`: how many may pass), `arrived`.
+//! Codes of `reason`: `unknown_peer`, `damaged`, `no_receiver`, `guard`, `inbox_full`, `peers_full`, `closed`.
 //!
 //! New events, fields and codes may be added; none of these changes its meaning.
 //!
@@ -186,18 +187,25 @@ fn link(object: &mut Object, datagram: u64, fate: Fate) {
     let code = match fate {
         Fate::Lost => "lost",
         Fate::Outage => "outage",
+        Fate::TooLarge => "too_large",
         Fate::QueueFull => "queue_full",
         Fate::LinkFull => "link_full",
         Fate::Corrupted { .. } => "corrupted",
+        Fate::Swapped => "swapped",
+        Fate::Spliced { .. } => "spliced",
         Fate::Truncated { .. } => "truncated",
+        Fate::Extended { .. } => "extended",
         Fate::Duplicated => "duplicated",
+        Fate::Replayed => "replayed",
         Fate::Held { .. } => "held",
         Fate::Arrived => "arrived",
     };
     object.text("fate", code);
     match fate {
         Fate::Corrupted { bits } => object.number("bits", bits.into()),
+        Fate::Spliced { bytes } => object.count("own_bytes", bytes),
         Fate::Truncated { bytes } => object.count("left_bytes", bytes),
+        Fate::Extended { bytes } => object.count("added_bytes", bytes),
         Fate::Held { packets } => object.number("packets", packets.into()),
         _ => {}
     }

@@ -3,19 +3,22 @@
 //! - [`Ladder`]: the diagram of the textbook with time running down, as text and as SVG;
 //! - [`reasons`]: the same run in words: what was lost, and what repaired it;
 //! - [`Lines`](jsonl::Lines): every event as a JSON line;
+//! - [`Strip`]: the state diagrams along the run, frame by frame, as SVG;
 //! - [`figure`]: the state machines as SVG, from the transition tables that the code runs.
 //!
-//! The first three are [observers](crate::trace::Observer) or read one: they take the records of
+//! All but the last are [observers](crate::trace::Observer) or read one: they take the records of
 //! any run, whichever driver made it.
 
 pub mod figure;
 pub mod jsonl;
 pub mod ladder;
 pub mod reasons;
+pub mod strip;
 
 mod svg;
 
 pub use ladder::Ladder;
+pub use strip::Strip;
 
 use crate::time::Instant;
 use alloc::{format, string::String};

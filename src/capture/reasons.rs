@@ -54,6 +54,7 @@ fn fault(ladder: &Ladder, number: usize, arrow: &Arrow) -> Option<String> {
     let what = if let Some(fate) = arrow.lost {
         match fate {
             Fate::Outage => "was lost in an outage",
+            Fate::TooLarge => "was longer than the MTU and vanished",
             Fate::QueueFull => "found the queue full and was dropped",
             Fate::LinkFull => "found the link full and was dropped",
             _ => "was lost",
@@ -134,7 +135,7 @@ fn cause(ladder: &Ladder, again: &Arrow) -> Option<String> {
 /// How the sender learnt in spite of it that its packets had arrived.
 fn repair_of_feedback(ladder: &Ladder, number: usize, arrow: &Arrow) -> Option<String> {
     let sender = arrow.from.other();
-    let after = ladder.blocks().iter().skip(arrow.departs + 1);
+    let after = ladder.blocks().iter().skip(arrow.departs.saturating_add(1));
     let mut expired = None;
     for block in after.filter(|block| block.edge == sender) {
         if expired.is_none() && block.notes.iter().any(|note| matches!(note, Note::Timeout(_))) {

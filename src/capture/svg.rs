@@ -40,6 +40,7 @@ font-size:13px;fill:#1b2430}
 font-size:12px}
 .muted{fill:#66707f}
 .halo{stroke:#ffffff;stroke-width:4px;stroke-linejoin:round;paint-order:stroke}
+.small{font-size:11px}
 .end{text-anchor:end}
 .mid{text-anchor:middle}
 .time{font-size:11px;fill:#66707f;text-anchor:end}
@@ -53,6 +54,7 @@ font-size:12px}
 .data-t{fill:#1d5fbf}
 .again{stroke:#b35900;stroke-width:2;fill:none}
 .again-t{fill:#b35900}
+.took{stroke:#b35900;stroke-width:3;fill:none}
 .ack{stroke:#2b7a45;stroke-width:2;fill:none}
 .ack-t{fill:#2b7a45}
 .bad{stroke:#c4232b;stroke-width:2.4;fill:none}
@@ -74,6 +76,7 @@ text{fill:#e3e8ef}
 .data-t{fill:#6fb1ff}
 .again{stroke:#ffb454}
 .again-t{fill:#ffb454}
+.took{stroke:#ffb454}
 .ack{stroke:#6fd08c}
 .ack-t{fill:#6fd08c}
 .bad{stroke:#ff7b80}

@@ -1,8 +1,9 @@
 //! Real endpoints under every placement of a few faults.
 //!
-//! A [`Sweep`] runs two [`Conversation`]s over a link of constant delay, once for each way to place
-//! up to k faults among the first n datagrams (both directions, in sending order), fewest faults
-//! first. Unlike [`Model::check`](super::Model::check) this includes bytes, checksums, timers with
+//! A [`Sweep`] runs two endpoints over a link of constant delay, once for each way to place up to k
+//! faults among the first n datagrams (both directions, in sending order), fewest faults first. The
+//! endpoints of the book are given messages and judged by [`Sweep::run`]; any others bring an
+//! [`Oracle`] that does both, for [`Sweep::run_with`]. Unlike [`Model::check`](super::Model::check) this includes bytes, checksums, timers with
 //! durations and the adapter's queues, but only the schedules that follow from those durations.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
@@ -16,9 +17,13 @@ use crate::{
     batch::Batch,
     channel::Channel,
     classic::{Conversation, Event, Role},
-    endpoint::RecvMeta,
+    endpoint::{Endpoint, RecvMeta},
     time::Instant,
 };
+
+/// How often nodes are woken at one instant before a run counts as stuck: a timer that fires and
+/// leaves its deadline in the past would stop time (rule 3 of [`crate::endpoint`]).
+const TURNS_PER_INSTANT_MAX: u32 = 10_000;
 
 /// Longer than any datagram of a checked run.
 const DATAGRAM_MAX: usize = 2048;
@@ -54,7 +59,7 @@ pub type Placement = Vec<(usize, Fault)>;
 pub struct Sweep {
     /// Which faults there are: `overtake` other than never stands for late datagrams.
     pub channel: Channel,
-    /// How many messages the sender is given at the start, of two bytes each.
+    /// How many messages the sender is given at the start by [`run`](Self::run), of two bytes each.
     pub messages: u16,
     /// Faults fall on the first so many datagrams.
     pub datagrams: usize,
@@ -70,11 +75,27 @@ pub struct Sweep {
 
 /// What a sweep found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SweepReport {
+pub struct SweepReport<F = Failure> {
     /// How many placements were run.
     pub runs: u64,
     /// The first failure; as placements are tried by number of faults, one with the fewest.
-    pub failure: Option<(Placement, Failure)>,
+    pub failure: Option<(Placement, F)>,
+}
+
+/// Who uses two endpoints in a [`Sweep`] and knows what should come of it.
+pub trait Oracle<E: Endpoint> {
+    /// What can go wrong.
+    type Failure;
+
+    /// Acts on the endpoints; called at the start, and whenever they have said or sent something,
+    /// after all of it was heard.
+    fn act(&mut self, now: Instant, nodes: &mut [E; 2]);
+
+    /// Hears an event of node 0 or 1. A failure ends the run.
+    fn hear(&mut self, node: usize, event: E::Event) -> Result<(), Self::Failure>;
+
+    /// Judges the end: the deadline has come, or nothing will ever happen again.
+    fn end(&mut self, nodes: &[E; 2]) -> Result<(), Self::Failure>;
 }
 
 /// How a run failed.
@@ -82,7 +103,8 @@ pub struct SweepReport {
 pub enum Failure {
     /// Something wrong was delivered or believed.
     Unsafe(Violation),
-    /// The deadline came, or everything stopped, before all was delivered and acknowledged.
+    /// The deadline came, or everything stopped, or time did, before all was delivered and
+    /// acknowledged.
     Unfinished {
         /// Messages delivered by then.
         delivered: u16,
@@ -104,12 +126,31 @@ impl Sweep {
         }
     }
 
-    /// Runs every placement until one fails. `make` builds the endpoint of a role towards a peer,
-    /// afresh for each run.
+    /// Where the two endpoints are: addresses reserved for documentation, nothing is sent there.
+    pub const ADDRESSES: [SocketAddr; 2] = [address(0), address(1)];
+
+    /// Runs every placement until one fails: messages from one endpoint to the other, delivered
+    /// once, intact and in order. `make` builds the endpoint of a role towards a peer, afresh for
+    /// each run.
     pub fn run<C: Conversation, E>(
         &self,
         mut make: impl FnMut(Role, SocketAddr) -> Result<C, E>,
     ) -> Result<SweepReport, E> {
+        let [here, there] = Self::ADDRESSES;
+        self.run_with(|| {
+            let sender = make(Role::Sender, there)?;
+            let receiver = make(Role::Receiver, here)?;
+            Ok(([sender, receiver], Stream::new(self.messages)))
+        })
+    }
+
+    /// Runs every placement until one fails, with endpoints of any kind. `make` builds both, and
+    /// who uses and judges them, afresh for each run. Endpoint 0 is at the first of the
+    /// [addresses](Self::ADDRESSES), endpoint 1 at the second.
+    pub fn run_with<E: Endpoint, O: Oracle<E>, X>(
+        &self,
+        mut make: impl FnMut() -> Result<([E; 2], O), X>,
+    ) -> Result<SweepReport<O::Failure>, X> {
         let kinds = self.kinds();
         let mut runs = 0;
         for count in 0..=self.faults {
@@ -124,9 +165,8 @@ impl Sweep {
                     }
                 } else {
                     runs += 1;
-                    let sender = make(Role::Sender, address(1))?;
-                    let receiver = make(Role::Receiver, address(0))?;
-                    if let Some(failure) = Run::new(self, [sender, receiver]).play(&placement) {
+                    let (nodes, oracle) = make()?;
+                    if let Err(failure) = Run::new(self, nodes, oracle).play(&placement) {
                         return Ok(SweepReport { runs, failure: Some((placement, failure)) });
                     }
                 }
@@ -166,66 +206,106 @@ impl Sweep {
     }
 }
 
-/// Addresses reserved for documentation: nothing is ever sent there.
 const fn address(node: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, node + 1)), 9)
 }
 
-/// One run: sender and receiver, and what is on its way.
-struct Run<'a, C> {
+/// The book's application: numbered messages from node 0 to node 1.
+struct Stream {
+    messages: u16,
+    offered: u16,
+    delivered: u16,
+    believed: u16,
+}
+
+impl Stream {
+    const fn new(messages: u16) -> Self {
+        Self { messages, offered: 0, delivered: 0, believed: 0 }
+    }
+}
+
+impl<C: Conversation> Oracle<C> for Stream {
+    type Failure = Failure;
+
+    /// Offers messages as long as the queue takes them.
+    fn act(&mut self, now: Instant, nodes: &mut [C; 2]) {
+        while self.offered < self.messages
+            && nodes[0].send(now, &self.offered.to_be_bytes()).is_ok()
+        {
+            self.offered += 1;
+        }
+    }
+
+    fn hear(&mut self, _: usize, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Delivered(payload) => {
+                let number = <[u8; 2]>::try_from(&*payload).map_or(u16::MAX, u16::from_be_bytes);
+                if number == self.delivered {
+                    self.delivered += 1;
+                    return Ok(());
+                }
+                let sent = number < self.messages;
+                let got = if sent { Message(number) } else { Message::GARBAGE };
+                let expected = Message(self.delivered);
+                Err(Failure::Unsafe(Violation::Delivered { got, expected }))
+            }
+            Event::Acknowledged { total } => {
+                self.believed = u16::try_from(total).unwrap_or(u16::MAX);
+                Ok(())
+            }
+            Event::GaveUp { .. } => Ok(()),
+        }
+    }
+
+    fn end(&mut self, nodes: &[C; 2]) -> Result<(), Failure> {
+        let Self { believed, delivered, .. } = *self;
+        if believed > delivered {
+            return Err(Failure::Unsafe(Violation::Believed { believed, delivered }));
+        }
+        let done = delivered == self.messages && nodes[0].is_idle();
+        if done { Ok(()) } else { Err(Failure::Unfinished { delivered }) }
+    }
+}
+
+/// One run: two endpoints, who uses them, and what is on its way.
+struct Run<'a, E, O> {
     sweep: &'a Sweep,
-    nodes: [C; 2],
+    nodes: [E; 2],
+    oracle: O,
     now: Instant,
     /// By arrival and sending order: to whom, and what.
     arrivals: BTreeMap<(Instant, usize), (usize, Vec<u8>)>,
     datagrams: usize,
     copies: usize,
-    delivered: u16,
-    wrong: Option<Message>,
-    believed: u16,
 }
 
-impl<'a, C: Conversation> Run<'a, C> {
-    fn new(sweep: &'a Sweep, nodes: [C; 2]) -> Self {
-        Self {
-            sweep,
-            nodes,
-            now: Instant::ZERO,
-            arrivals: BTreeMap::new(),
-            datagrams: 0,
-            copies: 0,
-            delivered: 0,
-            wrong: None,
-            believed: 0,
-        }
+impl<'a, E: Endpoint, O: Oracle<E>> Run<'a, E, O> {
+    fn new(sweep: &'a Sweep, nodes: [E; 2], oracle: O) -> Self {
+        let (now, arrivals) = (Instant::ZERO, BTreeMap::new());
+        Self { sweep, nodes, oracle, now, arrivals, datagrams: 0, copies: 0 }
     }
 
-    fn play(mut self, placement: &[(usize, Fault)]) -> Option<Failure> {
+    fn play(mut self, placement: &[(usize, Fault)]) -> Result<(), O::Failure> {
         let deadline = Instant::ZERO + self.sweep.deadline;
-        let mut offered = 0;
+        let mut turns = 0;
+        self.oracle.act(self.now, &mut self.nodes);
         loop {
-            // Offer messages as long as the queue takes them.
-            while offered < self.sweep.messages
-                && self.nodes[0].send(self.now, &offered.to_be_bytes()).is_ok()
-            {
-                offered += 1;
+            while self.drain(0, placement)? | self.drain(1, placement)? {
+                self.oracle.act(self.now, &mut self.nodes);
             }
-            for node in [0, 1] {
-                self.drain(node, placement);
-            }
-            if let Some(got) = self.wrong {
-                let expected = Message(self.delivered);
-                return Some(Failure::Unsafe(Violation::Delivered { got, expected }));
-            }
-            let timers = self.nodes.iter().filter_map(crate::endpoint::Endpoint::poll_timeout);
+            let timers = self.nodes.iter().filter_map(Endpoint::poll_timeout);
             let arrival = self.arrivals.keys().next().map(|(at, _)| *at);
             let Some(next) = timers.chain(arrival).min().filter(|next| *next <= deadline) else {
                 break;
             };
+            turns = if next > self.now { 0 } else { turns + 1 };
+            if turns > TURNS_PER_INSTANT_MAX {
+                break;
+            }
             self.now = self.now.max(next);
             while let Some(entry) = self.arrivals.first_entry().filter(|e| e.key().0 <= self.now) {
                 let (to, bytes) = entry.remove();
-                let meta = RecvMeta::from(address(u8::from(to == 0)));
+                let meta = RecvMeta::from(Sweep::ADDRESSES[1 - to]);
                 // What became of it shows in what is delivered.
                 let _ = self.nodes[to].handle_datagram(self.now, meta, &bytes);
             }
@@ -233,43 +313,23 @@ impl<'a, C: Conversation> Run<'a, C> {
                 node.handle_timeout(self.now);
             }
         }
-        let delivered = self.delivered;
-        if self.believed > delivered {
-            let believed = self.believed;
-            return Some(Failure::Unsafe(Violation::Believed { believed, delivered }));
-        }
-        let done = delivered == self.sweep.messages && self.nodes[0].is_idle();
-        (!done).then_some(Failure::Unfinished { delivered })
+        self.oracle.end(&self.nodes)
     }
 
-    /// Takes what a node has to say and to send.
-    fn drain(&mut self, node: usize, placement: &[(usize, Fault)]) {
+    /// Takes what a node has to say and to send; says whether there was anything.
+    fn drain(&mut self, node: usize, placement: &[(usize, Fault)]) -> Result<bool, O::Failure> {
+        let mut any = false;
         while let Some(event) = self.nodes[node].poll_event() {
-            match event {
-                Event::Delivered(_) if self.wrong.is_some() => {}
-                Event::Delivered(payload) => {
-                    let number =
-                        <[u8; 2]>::try_from(&*payload).map_or(u16::MAX, u16::from_be_bytes);
-                    if number == self.delivered {
-                        self.delivered += 1;
-                    } else if number < self.sweep.messages {
-                        self.wrong = Some(Message(number));
-                    } else {
-                        self.wrong = Some(Message::GARBAGE);
-                    }
-                }
-                Event::Acknowledged { total } => {
-                    self.believed = u16::try_from(total).unwrap_or(u16::MAX);
-                }
-                Event::GaveUp { .. } => {}
-            }
+            self.oracle.hear(node, event)?;
+            any = true;
         }
         let mut space = vec![0; DATAGRAM_MAX];
         loop {
             let mut batch = Batch::with_segments_max(&mut space, 1);
             if self.nodes[node].poll_transmit(self.now, &mut batch).is_none() {
-                return;
+                return Ok(any);
             }
+            any = true;
             let datagram = batch.as_bytes().to_vec();
             self.send(1 - node, datagram, placement);
         }

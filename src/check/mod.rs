@@ -31,8 +31,10 @@
 //! stands next to its packet, and was overtaken as often.
 
 mod faults;
-mod ladder;
 mod lanes;
+mod promela;
+mod records;
+mod schedule;
 mod search;
 mod space;
 mod table;
@@ -42,7 +44,9 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{channel::Channel, classic::Protocol};
-pub use faults::{Failure, Fault, Placement, Sweep, SweepReport};
+pub use faults::{Failure, Fault, Oracle, Placement, Sweep, SweepReport};
+pub use promela::PromelaError;
+pub use schedule::{Played, Schedule};
 use space::Space;
 pub use trace::{Event, Flight, Step, Trace};
 
@@ -184,7 +188,7 @@ impl Model {
         }
         report.trace = shown.map(|state| {
             let acts = trace::acts(&mut space, &found, state);
-            Box::new(Trace::replay(protocol, self.capacity, &acts, report.verdict))
+            Box::new(Trace::replay(protocol, self, &acts, report.verdict))
         });
         report
     }
@@ -264,9 +268,31 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether the verdict is that it [holds](Verdict::Holds).
+    pub fn holds(&self) -> bool {
+        self.verdict == Verdict::Holds
+    }
+
     /// Steps of the counterexample.
     pub fn steps(&self) -> Option<usize> {
         self.trace.as_ref().map(|trace| trace.steps.len())
+    }
+}
+
+/// The verdict, what was visited, and the story of the counterexample, a line for each step.
+///
+/// ```
+/// use rdtp::{channel::Channel, check::Model, classic::rdt22::Rdt22};
+///
+/// let report = Model::over(Channel::PERFECT.losing()).check(&Rdt22);
+/// let text = report.to_string();
+/// assert!(text.starts_with("deadlock:") && text.ends_with("2. packet 0 is lost"), "{text}");
+/// ```
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} states)", self.verdict, self.states)?;
+        let words = self.trace.as_ref().map(|trace| trace.words()).unwrap_or_default();
+        words.iter().zip(1..).try_for_each(|(step, number)| write!(f, "\n{number:>3}. {step}"))
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     classic::{Effect, Effects, Input, Machine, Protocol, Rule, SenderMachine},
-    trace::Tag,
+    trace::{Side as Who, Tag},
 };
 
 /// The whole: a sender, a receiver, and a lane each way.
@@ -268,20 +268,20 @@ impl<S: SenderMachine<Message>, R: Machine<Message>> Space<S, R> {
         let quiet = state.data == EMPTY && state.feedback == EMPTY;
         let sends = |own: &&PartyMove| matches!(own.input, Input::Send(_));
         let sending = own.iter().take_while(sends).count();
-        self.sender_acts(state, own, 0..sending, false, out)?;
+        self.acts(Who::Sender, state, own, 0..sending, false, out)?;
         for (index, step) in (0..).zip(data) {
             if step.handling == Handling::Deliver {
-                self.arrive_at_receiver(state, index, *step, out)?;
+                self.arrive(Who::Receiver, state, index, *step, out)?;
             }
         }
         for (index, step) in (0..).zip(feedback) {
             if step.handling == Handling::Deliver {
-                self.arrive_at_sender(state, index, *step, out)?;
+                self.arrive(Who::Sender, state, index, *step, out)?;
             }
         }
         if self.early || quiet {
-            self.sender_acts(state, own, sending..own.len(), !quiet, out)?;
-            self.receiver_acts(state, theirs, !quiet, out)?;
+            self.acts(Who::Sender, state, own, sending..own.len(), !quiet, out)?;
+            self.acts(Who::Receiver, state, theirs, 0..theirs.len(), !quiet, out)?;
         }
         for (index, step) in (0..).zip(data).filter(|(_, step)| step.handling != Handling::Deliver)
         {
@@ -297,8 +297,10 @@ impl<S: SenderMachine<Message>, R: Machine<Message>> Space<S, R> {
         Ok(())
     }
 
-    fn sender_acts(
+    /// What `who` does by itself, of `moves` those in `range`.
+    fn acts(
         &self,
+        who: Who,
         state: State,
         moves: &[PartyMove],
         range: core::ops::Range<usize>,
@@ -306,84 +308,68 @@ impl<S: SenderMachine<Message>, R: Machine<Message>> Space<S, R> {
         out: &mut Vec<Next>,
     ) -> Result<(), Missing> {
         for (index, own) in (0..).zip(moves).skip(range.start).take(range.len()) {
-            let after = State { sender: own.party, ..state };
-            self.send_data(after, own.list, Act::Sender(index), early.into(), out)?;
+            let (after, act) = match who {
+                Who::Sender => (State { sender: own.party, ..state }, Act::Sender(index)),
+                Who::Receiver => (State { receiver: own.party, ..state }, Act::Receiver(index)),
+            };
+            self.send(who, after, own.list, act, early.into(), out)?;
         }
         Ok(())
     }
 
-    fn receiver_acts(
+    /// A packet arrives at `who`.
+    fn arrive(
         &self,
-        state: State,
-        moves: &[PartyMove],
-        early: bool,
-        out: &mut Vec<Next>,
-    ) -> Result<(), Missing> {
-        for (index, own) in (0..).zip(moves) {
-            let after = State { receiver: own.party, ..state };
-            self.send_feedback(after, own.list, Act::Receiver(index), early.into(), out)?;
-        }
-        Ok(())
-    }
-
-    fn arrive_at_receiver(
-        &self,
+        who: Who,
         state: State,
         index: u16,
         step: LaneMove,
         out: &mut Vec<Next>,
     ) -> Result<(), Missing> {
-        let arrival = self.receiver.arrivals.get((state.receiver, step.packet));
-        let missing = Missing::ReceiverArrival(state.receiver, step.packet);
-        let (receiver, list) = arrival.ok_or(missing)?;
-        let after = State { receiver, data: step.lane, ..state };
-        self.send_feedback(after, list, Act::Data(index), step.fault.into(), out)
+        let LaneMove { packet, lane, fault, .. } = step;
+        let (after, list, act) = match who {
+            Who::Sender => {
+                let arrival = self.sender.arrivals.get((state.sender, packet));
+                let missing = Missing::SenderArrival(state.sender, packet);
+                let (sender, list) = arrival.ok_or(missing)?;
+                (State { sender, feedback: lane, ..state }, list, Act::Feedback(index))
+            }
+            Who::Receiver => {
+                let arrival = self.receiver.arrivals.get((state.receiver, packet));
+                let missing = Missing::ReceiverArrival(state.receiver, packet);
+                let (receiver, list) = arrival.ok_or(missing)?;
+                (State { receiver, data: lane, ..state }, list, Act::Data(index))
+            }
+        };
+        self.send(who, after, list, act, fault.into(), out)
     }
 
-    fn arrive_at_sender(
+    /// `who` sends a list of packets to the other side.
+    fn send(
         &self,
-        state: State,
-        index: u16,
-        step: LaneMove,
-        out: &mut Vec<Next>,
-    ) -> Result<(), Missing> {
-        let arrival = self.sender.arrivals.get((state.sender, step.packet));
-        let missing = Missing::SenderArrival(state.sender, step.packet);
-        let (sender, list) = arrival.ok_or(missing)?;
-        let after = State { sender, feedback: step.lane, ..state };
-        self.send_data(after, list, Act::Feedback(index), step.fault.into(), out)
-    }
-
-    fn send_data(
-        &self,
+        who: Who,
         state: State,
         list: u32,
         act: Act,
         faults: u16,
         out: &mut Vec<Next>,
     ) -> Result<(), Missing> {
-        let appended = self.data.appended(state.data, list);
-        let missing = Missing::DataAppend(state.data, list);
-        if let Appended::Sent { lane: data, full } = appended.ok_or(missing)? {
+        let (appended, missing) = match who {
+            Who::Sender => {
+                (self.data.appended(state.data, list), Missing::DataAppend(state.data, list))
+            }
+            Who::Receiver => (
+                self.feedback.appended(state.feedback, list),
+                Missing::FeedbackAppend(state.feedback, list),
+            ),
+        };
+        if let Appended::Sent { lane, full } = appended.ok_or(missing)? {
             let faults = faults.saturating_add(u16::try_from(full).unwrap_or(u16::MAX));
-            out.push(Next { state: State { data, ..state }, act, faults });
-        }
-        Ok(())
-    }
-
-    fn send_feedback(
-        &self,
-        state: State,
-        list: u32,
-        act: Act,
-        faults: u16,
-        out: &mut Vec<Next>,
-    ) -> Result<(), Missing> {
-        let appended = self.feedback.appended(state.feedback, list);
-        let missing = Missing::FeedbackAppend(state.feedback, list);
-        if let Appended::Sent { lane: feedback, full } = appended.ok_or(missing)? {
-            let faults = faults.saturating_add(u16::try_from(full).unwrap_or(u16::MAX));
-            out.push(Next { state: State { feedback, ..state }, act, faults });
+            let state = match who {
+                Who::Sender => State { data: lane, ..state },
+                Who::Receiver => State { feedback: lane, ..state },
+            };
+            out.push(Next { state, act, faults });
         }
         Ok(())
     }

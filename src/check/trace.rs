@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use super::{
-    Message, Verdict, Violation,
+    Message, Model, Verdict, Violation,
     lanes::{Handling, Wire},
     search::Found,
     space::{Act, Party, Space, Unacked},
@@ -133,6 +133,8 @@ pub struct Step {
     pub dropped: Vec<Flight>,
     /// How many messages were delivered before this step.
     pub delivered_before: u16,
+    /// How many messages the sender believes delivered afterwards.
+    pub believed: u16,
     /// The sender's state afterwards.
     pub sender: StateLabel,
     /// The receiver's state afterwards.
@@ -140,6 +142,12 @@ pub struct Step {
 }
 
 impl Step {
+    /// The packets that it sends, whether they find room or not, in their order.
+    pub(super) fn transmitted(&self) -> impl Iterator<Item = &Flight> {
+        // One step sends one way, so what finds the channel full comes last.
+        self.sent.iter().chain(&self.dropped)
+    }
+
     /// Where it happens; `None` in the channel.
     pub fn side(&self) -> Option<Side> {
         match &self.event {
@@ -169,6 +177,12 @@ pub struct Trace {
     pub protocol: &'static str,
     /// What its packets carry.
     pub fields: Fields,
+    /// How many messages the sender has to send.
+    pub messages: u16,
+    /// How many packets are in flight each way at a time.
+    pub capacity: usize,
+    /// The states of sender and receiver before anything happens.
+    pub initial: [StateLabel; 2],
     /// What happens, in order.
     pub steps: Vec<Step>,
     /// What it comes to.
@@ -233,9 +247,12 @@ impl<S: SenderMachine<Message>, R: Machine<Message>> Replay<S, R> {
             }
         };
         let (rule, effects, sent, dropped) = done;
-        let sender = self.sender.machine.state().label();
-        let receiver = self.receiver.machine.state().label();
-        Step { event, rule, effects, sent, dropped, delivered_before, sender, receiver }
+        let (believed, [sender, receiver]) = (self.sender.believed, self.states());
+        Step { event, rule, effects, sent, dropped, delivered_before, believed, sender, receiver }
+    }
+
+    fn states(&self) -> [StateLabel; 2] {
+        [self.sender.machine.state().label(), self.receiver.machine.state().label()]
     }
 
     /// What the packet is when it arrives.
@@ -306,7 +323,7 @@ impl Trace {
     /// Takes fresh machines through `happenings`.
     pub(super) fn replay<P: Protocol>(
         protocol: &P,
-        capacity: usize,
+        model: &Model,
         happenings: &[Happening],
         verdict: Verdict,
     ) -> Self {
@@ -316,10 +333,13 @@ impl Trace {
             flights: 0,
             lanes: [Vec::new(), Vec::new()],
             checksum: P::FIELDS.checksum,
-            channel_capacity: capacity,
+            channel_capacity: model.capacity,
         };
+        let initial = replay.states();
         let steps = happenings.iter().map(|happening| replay.step(happening)).collect();
-        Self { protocol: P::NAME, fields: P::FIELDS, steps, verdict }
+        let Model { messages, capacity, .. } = *model;
+        let (protocol, fields) = (P::NAME, P::FIELDS);
+        Self { protocol, fields, messages, capacity, initial, steps, verdict }
     }
 
     /// How many faults it takes in all.
@@ -366,7 +386,7 @@ impl Trace {
     }
 
     fn sentence(&self, step: &Step) -> String {
-        let sent: Vec<_> = self.transmitted(step).collect();
+        let sent: Vec<_> = self.names_sent(step).collect();
         let mut text = match &step.event {
             Event::Send(message) => {
                 let overflow = self.overflow(step, sent.len());
@@ -405,8 +425,13 @@ impl Trace {
 
     /// What arrives, and what becomes of it.
     fn arrival(&self, step: &Step, flight: &Flight, overtakes: usize) -> String {
-        let name = self.name(&flight.packet);
-        let damaged = if flight.damaged { "damaged " } else { "" };
+        let mut name = self.name(&flight.packet);
+        if flight.damaged {
+            name = match name.strip_prefix("the ") {
+                Some(rest) => format!("the damaged {rest}"),
+                None => format!("damaged {name}"),
+            };
+        }
         let passing = match overtakes {
             0 => String::new(),
             1 => " overtakes 1 packet and".to_string(),
@@ -414,9 +439,9 @@ impl Trace {
         };
         let refused = step.rule.is_some_and(|rule| rule.refuses.is_some());
         let Packet::Data { data, .. } = &flight.packet else {
-            return format!("{damaged}{name}{passing} arrives");
+            return format!("{name}{passing} arrives");
         };
-        let mut text = format!("{damaged}{name}");
+        let mut text = name;
         if is_old(step) && self.fields.data_seq {
             text = format!("{text}, an old copy of {data},");
         }
@@ -442,7 +467,7 @@ impl Trace {
         text
     }
 
-    fn transmitted<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = String> + 'a {
+    fn names_sent<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = String> + 'a {
         step.effects.iter().filter_map(|effect| match effect {
             Effect::Transmit(packet) => Some(self.name(packet)),
             _ => None,

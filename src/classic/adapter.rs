@@ -5,7 +5,7 @@ use core::{net::SocketAddr, ops::Deref};
 
 use super::{
     config::{Config, ConfigError, Role},
-    conversation::{Conversation, Event, Payload, SendError, Stats},
+    conversation::{Conversation, Event, Load, Payload, SendError, Stats},
     flights::Flights,
     machine::{Effect, Effects, Fired, Input, Machine, Packet, Protocol, SenderMachine, State},
     timeout::{RttEstimator, TimerStart},
@@ -169,6 +169,18 @@ impl<P: Protocol> Classic<P> {
     /// What it did so far.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// What it holds now.
+    pub fn load(&self) -> Load {
+        Load {
+            queued: self.queue.len(),
+            in_window: self.flights.len(),
+            data_waiting: self.outbox.len() - self.feedback_waiting,
+            feedback_waiting: self.feedback_waiting,
+            inbox: self.inbox.len(),
+            timers: self.timers.len(),
+        }
     }
 
     /// Its estimate of the round trip.

@@ -107,24 +107,87 @@ pub struct Stats {
     pub timeouts: u64,
 }
 
-/// A [`Classic`](super::Classic) endpoint of any protocol: what programs hold when the user chooses.
+impl Stats {
+    /// Nothing was done.
+    pub const NONE: Self = Self {
+        messages_sent: 0,
+        messages_acknowledged: 0,
+        messages_delivered: 0,
+        data_sent: 0,
+        data_resent: 0,
+        feedback_sent: 0,
+        feedback_dropped: 0,
+        packets_received: 0,
+        packets_damaged: 0,
+        packets_discarded: 0,
+        timeouts: 0,
+    };
+}
+
+/// What an endpoint holds at one moment. Each queue has a limit: see [`Config`](super::Config).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages that wait for room in the window: at most `queue_messages_max`.
+    pub queued: usize,
+    /// Messages that the sender took and does not yet believe delivered: at most a window.
+    pub in_window: usize,
+    /// Data packets that wait for the driver: at most a window.
+    pub data_waiting: usize,
+    /// ACKs and NAKs that wait for the driver: at most `outbox_packets_max`.
+    pub feedback_waiting: usize,
+    /// Delivered messages that wait for the application: at most `inbox_messages_max` and a window.
+    pub inbox: usize,
+    /// Timers that run: at most one for each message in the window.
+    pub timers: usize,
+}
+
+/// An endpoint that carries messages: what simulator, sockets and [harness](crate::harness) ask of
+/// a protocol.
+///
+/// Every [`Classic`](super::Classic) is one, and `Box<dyn Conversation>` is what programs hold when
+/// the user chooses. A protocol that is no pair of machines implements [`Endpoint`] and, of the
+/// methods here, [`send`](Self::send) and [`is_idle`](Self::is_idle).
 pub trait Conversation: Endpoint<Event = Event> {
-    /// See [`Classic::send`](super::Classic::send).
+    /// Takes a message for the peer; see [`Classic::send`](super::Classic::send).
     fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError>;
-    /// See [`Classic::queue_room`](super::Classic::queue_room).
-    fn queue_room(&self) -> usize;
-    /// See [`Classic::is_idle`](super::Classic::is_idle).
+
+    /// Whether every message is believed delivered and every packet has left.
     fn is_idle(&self) -> bool;
-    /// See [`Classic::is_stalled`](super::Classic::is_stalled).
-    fn is_stalled(&self) -> bool;
-    /// See [`Classic::is_closed`](super::Classic::is_closed).
-    fn is_closed(&self) -> bool;
-    /// See [`Classic::unacked`](super::Classic::unacked).
-    fn unacked(&self) -> u64;
-    /// See [`Classic::stats`](super::Classic::stats).
-    fn stats(&self) -> &Stats;
-    /// See [`Classic::rtt`](super::Classic::rtt).
-    fn rtt(&self) -> &RttEstimator;
+
+    /// Messages that `send` would take now. Who has limits says [`Event::Acknowledged`] when there
+    /// is room again. Unlimited by default.
+    fn queue_room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether there is something to do, but nothing will be done unless the peer moves first. By
+    /// default: it is not idle and waits for no time.
+    fn is_stalled(&self) -> bool {
+        !self.is_idle() && self.poll_timeout().is_none()
+    }
+
+    /// Whether it has given up on its peer. By default it never does.
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    /// Messages taken by `send` and not yet believed delivered. By default 1 as long as it is not
+    /// idle.
+    fn unacked(&self) -> u64 {
+        u64::from(!self.is_idle())
+    }
+
+    /// What it did so far. Nothing by default.
+    fn stats(&self) -> &Stats {
+        static NOT_COUNTED: Stats = Stats::NONE;
+        &NOT_COUNTED
+    }
+
+    /// Its estimate of the round trip. By default [`RttEstimator::UNMEASURED`].
+    fn rtt(&self) -> &RttEstimator {
+        static NOT_MEASURED: RttEstimator = RttEstimator::UNMEASURED;
+        &NOT_MEASURED
+    }
 }
 
 impl<C: Conversation + ?Sized> Conversation for Box<C> {

@@ -81,6 +81,9 @@ fn states(table: &[Transition]) -> Vec<StateLabel> {
 
 fn text(title: &str, table: &[Transition]) -> String {
     let mut out = format!("{title}\n");
+    if table.is_empty() {
+        out.push_str("\n  (it declares no transition table)\n");
+    }
     for state in states(table) {
         let _ = writeln!(out, "\n  {state}");
         for arrow in table.iter().filter(|arrow| arrow.from == state) {
@@ -107,7 +110,9 @@ fn mermaid(title: &str, table: &[Transition]) -> String {
     for (state, id) in by_id {
         let _ = writeln!(out, "    state \"{state}\" as s{id}");
     }
-    let _ = writeln!(out, "    [*] --> s0");
+    if !table.is_empty() {
+        let _ = writeln!(out, "    [*] --> s0");
+    }
     for arrow in table {
         let _ = writeln!(
             out,
@@ -183,6 +188,13 @@ mod tests {
     #[test]
     fn dot_marks_the_initial_state() {
         assert!(drawn(Notation::Dot).contains("start -> \"Wait for call 0 from above\";"));
+    }
+
+    #[test]
+    fn a_machine_without_a_table_has_a_diagram_without_arrows() {
+        assert!(draw("mine", &[], Notation::Text).contains("no transition table"));
+        assert!(!draw("mine", &[], Notation::Mermaid).contains("-->"));
+        assert!(!draw("mine", &[], Notation::Dot).contains("->"));
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Flights {
         done as u64
     }
 
+    /// How many messages are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.flights.len()
+    }
+
     /// Whether the packet of number `seq` is on its way.
     pub(super) fn contains(&self, seq: Seq) -> bool {
         self.position(seq).is_some()

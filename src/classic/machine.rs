@@ -189,6 +189,13 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The rule of a machine without a table: it took its input. See [`Fired::taken`].
+    pub const TAKEN: &'static Self = &Self::new("taken", "an input", "what step does", &[]);
+    /// The rule of a machine without a table: its input is not what it waits for. See
+    /// [`Fired::refused`].
+    pub const REFUSED: &'static Self =
+        &Self::ignore("refused", "any other input", "not what it waits for");
+
     /// A rule that takes its input.
     pub const fn new(
         name: &'static str,
@@ -271,6 +278,13 @@ pub trait State: Copy + Eq + Hash + Debug + Send + Sync + 'static {
     fn label(self) -> StateLabel;
 }
 
+/// A machine whose states are fields and not a list of names says with a label where it stands.
+impl State for StateLabel {
+    fn label(self) -> StateLabel {
+        self
+    }
+}
+
 /// The transition that an input caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -289,12 +303,65 @@ impl<S: State> Fired<S> {
         let from = core::mem::replace(state, to);
         Self { rule, from, to }
     }
+
+    /// What a machine without a [table](Machine::table) returns for an input that it took.
+    pub const fn taken(from: S, to: S) -> Self {
+        Self { rule: Rule::TAKEN, from, to }
+    }
+
+    /// What a machine without a [table](Machine::table) returns for an input that is not what it
+    /// waits for: an old copy, a stray acknowledgement. It may have answered it all the same.
+    pub const fn refused(state: S) -> Self {
+        Self { rule: Rule::REFUSED, from: state, to: state }
+    }
 }
 
 /// A state machine of the textbook: a value without clock, bytes or chance.
 ///
 /// `step` is total: every input in every state has a rule, if only one that says why it is ignored.
 /// A machine is `Clone + Eq + Hash`, so that a checker can visit every state it can ever be in.
+///
+/// The shortest machine names no rules and has no table: its state is a [`StateLabel`], and `step`
+/// ends with [`Fired::taken`] or [`Fired::refused`]. A table is what the figures are drawn from.
+///
+/// ```
+/// use rdtp::{
+///     classic::{Effects, Fired, Input, Machine, Packet},
+///     trace::StateLabel,
+/// };
+///
+/// /// Delivers whatever comes, once.
+/// #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// struct Trusting {
+///     wanted: u64,
+/// }
+///
+/// impl Machine<u8> for Trusting {
+///     type State = StateLabel;
+///
+///     fn state(&self) -> StateLabel {
+///         StateLabel::numbered("Wait for #", self.wanted)
+///     }
+///
+///     fn step(&mut self, input: Input<u8>, effects: &mut Effects<u8>) -> Fired<StateLabel> {
+///         let before = self.state();
+///         match input {
+///             Input::Arrive(Packet::Data { seq, data }) if seq == self.wanted => {
+///                 effects.deliver_data(data);
+///                 self.wanted += 1;
+///                 Fired::taken(before, self.state())
+///             }
+///             _ => Fired::refused(before),
+///         }
+///     }
+/// }
+///
+/// let (mut machine, mut effects) = (Trusting { wanted: 0 }, Effects::default());
+/// let packet = Packet::Data { seq: 0, data: 7 };
+/// assert!(machine.step(Input::Arrive(packet.clone()), &mut effects).rule.refuses.is_none());
+/// assert!(machine.step(Input::Arrive(packet), &mut effects).rule.refuses.is_some());
+/// assert!(machine.table().is_empty());
+/// ```
 pub trait Machine<D: Datum>: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     /// Its states.
     type State: State;
@@ -305,14 +372,20 @@ pub trait Machine<D: Datum>: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     /// Takes one input and writes what is to be done into `effects`.
     fn step(&mut self, input: Input<D>, effects: &mut Effects<D>) -> Fired<Self::State>;
 
-    /// All arrows of the figure. Tests hold `step` to them: it takes no other.
-    fn table(&self) -> Vec<Transition>;
+    /// All arrows of the figure, from which it is drawn. Empty unless the machine declares them;
+    /// one that does takes no other, and tests of this crate hold its own machines to that.
+    fn table(&self) -> Vec<Transition> {
+        Vec::new()
+    }
 }
 
 /// The machine on the sending side.
 pub trait SenderMachine<D: Datum>: Machine<D> {
-    /// Whether `rdt_send` would be accepted now.
-    fn ready(&self) -> bool;
+    /// Whether `rdt_send` would be accepted now. Unless a machine says otherwise, it takes one
+    /// message at a time.
+    fn ready(&self) -> bool {
+        self.unacked() == 0
+    }
 
     /// How many of the messages it took it does not yet believe delivered: the book's
     /// `nextseqnum - base`.
@@ -330,18 +403,23 @@ pub struct Fields {
     pub feedback_seq: bool,
 }
 
+impl Fields {
+    /// A checksum, and a number in every packet.
+    pub const ALL: Self = Self { checksum: true, data_seq: true, feedback_seq: true };
+}
+
 /// A sender and a receiver that belong together.
 ///
 /// Implement this for a protocol of your own, and the [adapter](crate::classic::Classic) makes an
-/// endpoint of it that runs in the simulator and over real sockets. See
-/// `examples/02_your_own_protocol.rs`.
+/// endpoint of it that runs in the simulator and over real sockets. [`harness`](crate::harness)
+/// shows what can be done with it then, one call each.
 pub trait Protocol: Clone + Debug {
     /// Its name, such as `rdt3.0`.
     const NAME: &'static str;
-    /// Where the book draws it.
-    const FIGURE: &'static str;
-    /// What its packets carry.
-    const FIELDS: Fields;
+    /// Where the book draws it; empty when no book does.
+    const FIGURE: &'static str = "";
+    /// What its packets carry: everything, unless it says otherwise.
+    const FIELDS: Fields = Fields::ALL;
     /// The worst channel over which every byte arrives exactly once and in order, and the transfer
     /// always can finish. Protocols with parameters say more in [`tolerates`](Self::tolerates).
     const TOLERATES: Channel;

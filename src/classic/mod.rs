@@ -31,6 +31,7 @@ pub mod sr;
 mod adapter;
 mod config;
 mod conversation;
+mod exchange;
 mod flights;
 mod machine;
 mod spec;
@@ -39,7 +40,9 @@ mod timers;
 
 pub use adapter::Classic;
 pub use config::{Config, ConfigError, Role};
-pub use conversation::{Conversation, Event, Payload, SendError, Stats};
+pub use conversation::{Conversation, Event, Load, Payload, SendError, Stats};
+pub(crate) use exchange::Exchange;
+pub use exchange::Verdict;
 pub use machine::{
     Datum, Does, Effect, Effects, Fields, Fired, Input, Machine, Packet, Protocol, Rule,
     SenderMachine, State, Transition,

@@ -77,6 +77,14 @@ pub struct RttEstimator {
 const RTO_FLOOR: Duration = Duration::from_micros(1);
 
 impl RttEstimator {
+    /// What an endpoint shows that measures nothing: the values that RFC 6298 starts from.
+    pub const UNMEASURED: Self = Self {
+        policy: Timeout::Adaptive(Adaptive::RFC6298),
+        smoothed: None,
+        rto: Adaptive::RFC6298.rto_initial,
+        backed_off_at: None,
+    };
+
     /// No samples yet.
     pub fn new(policy: Timeout) -> Self {
         let rto = match policy {

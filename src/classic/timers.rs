@@ -49,6 +49,11 @@ impl Timers {
         running
     }
 
+    /// How many run.
+    pub(super) fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// The earliest deadline. One at the end of time, where arithmetic saturates, never comes: it
     /// could not be followed by a later one.
     pub(super) fn next(&self) -> Option<Instant> {

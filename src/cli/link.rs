@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -13,7 +14,7 @@ use rdtp::{
     net::{Clock, Proxy, ProxyConfig, Socket, SocketConfig},
     quantity::Span,
     time::Instant,
-    trace::{Observer, Watch},
+    trace::NodeId,
     wire::{Codec, lab::LabChecksum},
 };
 use serde::Serialize;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::{LinkReport, describe, inspected, links, seed_or_new},
+    recording::RecordingArgs,
     stop::Stop,
     transfer::resolve,
 };
@@ -60,6 +62,9 @@ pub(crate) struct Options {
     /// Print what becomes of each datagram to standard error
     #[arg(long)]
     trace: bool,
+    /// Write what becomes of each datagram as JSON lines to this file
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -105,6 +110,7 @@ const REFRESH: Duration = Duration::from_millis(250);
 /// One JSON line.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "each is made once, printed and gone")]
 enum Report {
     Listening { address: String, target: String, link: String, seed: u64 },
     Finished { clients: u64, refused: u64, orphaned: u64, up: LinkReport, down: LinkReport },
@@ -149,16 +155,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
 fn forward(proxy: &mut Proxy, options: &Options) -> Result<(), Failure> {
     let stop = Stop::on_signals()?;
     let end = options.duration.map(|Span(time)| proxy.now() + time);
-    let mut observer: Box<dyn Observer> = if options.trace {
-        Box::new(Watch(|record: &_| eprintln!("{record}")))
-    } else {
-        Box::new(())
-    };
+    let recording = RecordingArgs { events: options.events.clone(), ..RecordingArgs::default() };
+    let mut observer = recording.start_one_side("", NodeId(0), options.trace)?;
     let live = (io::stderr().is_terminal() && !options.trace).then(ProgressBar::new_spinner);
     let mut shown_at = Instant::ZERO;
     while !stop.is_asked() && end.is_none_or(|end| proxy.now() < end) {
         let refresh = live.as_ref().map(|_| shown_at + REFRESH);
-        proxy.turn(&mut *observer, [end, refresh].into_iter().flatten().min())?;
+        proxy.turn(&mut observer, [end, refresh].into_iter().flatten().min())?;
         if let Some(live) = &live
             && proxy.now() >= shown_at + REFRESH
         {
@@ -168,11 +171,11 @@ fn forward(proxy: &mut Proxy, options: &Options) -> Result<(), Failure> {
         }
     }
     // What had arrived when the end came is part of the report.
-    proxy.turn(&mut *observer, Some(Instant::ZERO))?;
+    proxy.turn(&mut observer, Some(Instant::ZERO))?;
     if let Some(live) = live {
         live.finish_and_clear();
     }
-    Ok(())
+    observer.finish(None).map(drop)
 }
 
 /// The line of live statistics.

@@ -15,14 +15,19 @@ mod demo;
 mod lab;
 mod link;
 mod machine;
+mod manual;
 mod network;
+mod recording;
 mod recv;
 mod run;
 mod send;
+mod states;
 mod step;
 mod stop;
 mod store;
+mod swarm;
 mod transfer;
+mod whole;
 
 use std::{
     io::{self, Write as _},
@@ -74,7 +79,9 @@ enum Command {
     Lab(lab::Options),
     Run(run::Options),
     Machine(machine::Options),
+    Manual(manual::Options),
     Check(check::Options),
+    Swarm(swarm::Options),
     Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
@@ -88,7 +95,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Lab(options) => lab::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),
+        Command::Manual(options) => Ok(manual::run(&options)),
         Command::Check(options) => check::run(&options),
+        Command::Swarm(options) => swarm::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),

@@ -19,12 +19,18 @@ A network is a preset, faults separated by commas, or a preset and then faults:
   loss=20%            each datagram by chance; loss=ge:5%:8 in bursts of 8
                       on average; loss=every:1:4; loss=at:3:7:9 by number
   dup=5%              copies; dup=5%:2 two each
+  replay=1%:64:10s    brings along one of the last 64, at most 10 s old, again
   reorder=10%:3:20ms  held back until 3 others have passed, or 20 ms
   corrupt=1%:3        3 bits flipped; corrupt=1%:header, :payload or :checksum
-  truncate=1%         bytes cut off the end
+  swap=1%:2           two blocks of 2 bytes change places
+  splice=1%           ends with the tail of an earlier one
+  truncate=1%         bytes cut off the end; extend=1%:100 up to 100 appended
   delay=25ms±5ms      evenly spread (or +-); delay=25ms~5ms normally
   jitter=reorder      varying delay may change the order; jitter=keep does not
-  rate=10mbit         a bottleneck, with queue=64KiB before it
+  bunch=20ms          arrives in bunches, at the end of slots of 20 ms
+  mtu=1200            longer ones vanish; mtu=none:1200@5s after 5 s
+  rate=10mbit         a bottleneck, with queue=64KiB before it;
+                      rate=10mbit:1mbit@5s slower after 5 s
   outage=5s+2s/7s     down after 5 s for 2 s, again every 7 s
 Before a key, up. or down. means one direction, data. or ack. one class of
 packets, as in up.ack.loss=5%. Presets: perfect, lossy20, latency530,
@@ -102,11 +108,17 @@ pub(crate) struct LinkReport {
     delivered: u64,
     lost: u64,
     outage: u64,
+    too_large: u64,
     queue_full: u64,
     link_full: u64,
     corrupted: u64,
+    swapped: u64,
+    spliced: u64,
     truncated: u64,
+    extended: u64,
     duplicated: u64,
+    replayed: u64,
+    bunched: u64,
     held: u64,
     overtaken: u64,
     effective_loss: f64,
@@ -120,11 +132,17 @@ impl LinkReport {
             delivered: total.delivered,
             lost: total.lost,
             outage: total.outage,
+            too_large: total.too_large,
             queue_full: total.queue_full,
             link_full: total.link_full,
             corrupted: total.corrupted,
+            swapped: total.swapped,
+            spliced: total.spliced,
             truncated: total.truncated,
+            extended: total.extended,
             duplicated: total.duplicated,
+            replayed: total.replayed,
+            bunched: total.bunched,
             held: total.held,
             overtaken: total.overtaken,
             effective_loss: f64::from(total.loss().parts_per_billion()) / 1e9,

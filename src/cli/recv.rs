@@ -25,6 +25,7 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::NetworkArgs,
+    recording::RecordingArgs,
     stop::Stop,
     store::Partial,
     transfer::{
@@ -61,6 +62,8 @@ pub(crate) struct Options {
     protocol: ProtocolArgs,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    recording: RecordingArgs,
 }
 
 /// How long the verdict is repeated with `--once` when nobody acknowledges it. The file is safe by
@@ -155,10 +158,19 @@ impl Server<'_> {
     }
 
     fn serve(mut self) -> Outcome {
-        let mut observer = self.options.protocol.observer();
+        let title = format!("{}, as its receiver sees it", self.options.protocol.spec());
+        let recording = &self.options.recording;
+        let trace = self.options.protocol.trace;
+        let mut observer = recording.start_one_side(&title, NodeId(1), trace)?;
+        let code = self.receive(&mut observer);
+        observer.finish_and_print(self.options.protocol.json)?;
+        code
+    }
+
+    fn receive(&mut self, observer: &mut dyn Observer) -> Outcome {
         let stop = Stop::on_signals()?;
         while !stop.is_asked() {
-            self.driver.turn(&mut *observer, self.wake_at())?;
+            self.driver.turn(observer, self.wake_at())?;
             while let Some(event) = self.driver.endpoint_mut().poll_event() {
                 match event {
                     HubEvent::Joined(peer) => self.joined(peer),
@@ -172,7 +184,7 @@ impl Server<'_> {
                 }
             }
             if let Some(code) = self.finished(self.driver.now()) {
-                self.flush(&mut *observer)?;
+                self.flush(observer)?;
                 return Ok(code);
             }
         }

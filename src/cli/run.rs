@@ -1,22 +1,17 @@
 //! `rdtp run`: one run in virtual time, as a ladder, as events and in words.
 
 use core::fmt::Write as _;
-use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, io, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use rdtp::{
-    capture::{Ladder, jsonl, ladder::Fold, reasons},
+    capture::{Ladder, reasons},
     classic::{Config, Spec},
     link::Profile,
     quantity::Span,
     seq::Modulus,
     sim::{Report, Transfer, Verdict},
-    trace::{Observer, Record, Watch},
+    trace::{Observer as _, Record, Watch},
     wire::{Checksum, Codec},
 };
 use serde::Serialize;
@@ -24,6 +19,8 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::seed_or_new,
+    recording::{RecordingArgs, is_dash},
+    states,
     step::{self, Start},
     transfer::{TimeoutRule, grouped},
 };
@@ -49,15 +46,11 @@ pub(crate) struct Options {
     /// How many messages to send, or the file to send in pieces of 1000 bytes
     #[arg(long, value_name = "N|FILE", default_value = "5")]
     messages: String,
-    /// Write the ladder diagram to this file as SVG; - prints it as text
+    #[command(flatten)]
+    recording: RecordingArgs,
+    /// Write the state diagrams along the run to this file as SVG, one frame a step
     #[arg(long, value_name = "FILE")]
-    ladder: Option<PathBuf>,
-    /// Draw the whole ladder, however long
-    #[arg(long)]
-    whole: bool,
-    /// Write every event as a JSON line to this file; - for standard output
-    #[arg(long, value_name = "FILE")]
-    events: Option<PathBuf>,
+    states: Option<PathBuf>,
     /// Stop after so much virtual time
     #[arg(long, value_name = "TIME", default_value = "1h")]
     limit: Span,
@@ -78,7 +71,7 @@ pub(crate) struct Options {
     timeout: TimeoutRule,
     /// Be the network: step through the run, and drop, duplicate, corrupt or delay packets by
     /// commands that are read line by line
-    #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit"])]
+    #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit", "states"])]
     step: bool,
     /// With --step: how long every packet takes one way
     #[arg(long, value_name = "TIME", default_value = "25ms", requires = "step")]
@@ -133,27 +126,27 @@ pub(crate) fn run(options: &Options) -> Outcome {
         .config(options.config(spec))
         .seed(seed)
         .limit(options.limit.0);
-    let mut ladder = Ladder::new(&format!("{spec} over {}, seed {seed}", options.link));
-    if options.whole {
-        ladder = ladder.folded(Fold::NEVER);
+    let title = format!("{spec} over {}, seed {seed}", options.link);
+    let mut recorder = options.recording.start(Ladder::new(&title))?;
+    let mut strip = match &options.states {
+        Some(_) => Some(states::begin(spec, &title, options.recording.whole)?),
+        None => None,
+    };
+    let mut record = |record: &Record| {
+        recorder.record(record);
+        if let Some(strip) = &mut strip {
+            strip.record(record);
+        }
+    };
+    let report = transfer.run(spec, &mut Watch(&mut record))?;
+    if let (Some(strip), Some(path)) = (&strip, &options.states) {
+        states::write(strip, path)?;
     }
-    let mut events = options.events.as_deref().map(Output::create).transpose()?;
-    let mut written = Ok(());
-    let report = transfer.run(
-        spec,
-        &mut Watch(|record: &Record| {
-            ladder.record(record);
-            if let (Some(events), Ok(())) = (&mut events, &written) {
-                written = writeln!(events.0, "{}", jsonl::line(record));
-            }
-        }),
-    )?;
-    if let Some(mut events) = events {
-        written.and_then(|()| events.0.flush()).map_err(|error| unwritten(options, &error))?;
-    }
-    if let Verdict::Wrong { after } = report.verdict {
-        ladder.mark_wrong(after);
-    }
+    let wrong = match report.verdict {
+        Verdict::Wrong { after } => Some(after),
+        _ => None,
+    };
+    let ladder = recorder.finish(wrong)?.unwrap_or_else(|| Ladder::new(&title));
     print(options, spec, seed, &ladder, &report)?;
     let intact = report.verdict == Verdict::Intact;
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -163,36 +156,8 @@ fn walk(options: &Options, spec: Spec, messages: Vec<Vec<u8>>) -> Outcome {
     let (config, delay) = (options.config(spec), options.delay.0);
     let start = Start { spec, config, messages, delay };
     let (ladder, intact) = step::walk(&start, io::stdin().lock(), &mut io::stdout().lock())?;
-    write_ladder(options, &ladder)?;
+    options.recording.write(&ladder)?;
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Writes the picture, if it goes to a file.
-fn write_ladder(options: &Options, ladder: &Ladder) -> Result<(), Failure> {
-    let Some(path) = options.ladder.as_deref().filter(|path| *path != Path::new("-")) else {
-        return Ok(());
-    };
-    fs::write(path, ladder.to_svg())
-        .map_err(|error| Failure(format!("{}: {error}", path.display())))
-}
-
-fn unwritten(options: &Options, error: &io::Error) -> Failure {
-    let path = options.events.as_deref().unwrap_or(Path::new("-"));
-    Failure(format!("{}: {error}", path.display()))
-}
-
-/// A file, or standard output for `-`.
-struct Output(Box<dyn Write>);
-
-impl Output {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        if path == Path::new("-") {
-            return Ok(Self(Box::new(BufWriter::new(io::stdout()))));
-        }
-        let file =
-            File::create(path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-        Ok(Self(Box::new(BufWriter::new(file))))
-    }
 }
 
 fn print(
@@ -202,11 +167,12 @@ fn print(
     ladder: &Ladder,
     report: &Report,
 ) -> Result<(), Failure> {
-    let is_dash = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    write_ladder(options, ladder)?;
-    let events_own_stdout = is_dash(&options.events);
-    let wants_text =
-        is_dash(&options.ladder) || options.ladder.is_none() && !events_own_stdout && !options.json;
+    let to = &options.recording;
+    let events_own_stdout = to.events_own_stdout();
+    let wants_text = match &to.ladder {
+        Some(path) => is_dash(path),
+        None => !events_own_stdout && !options.json,
+    };
     let mut text = String::new();
     if wants_text {
         text.push_str(&ladder.to_text());

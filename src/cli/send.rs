@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::{
     Failure, Outcome,
     network::{LinkReport, NetworkArgs, describe},
+    recording::RecordingArgs,
     stop::Stop,
     transfer::{Blake3, FLUSH_MAX, ProtocolArgs, carrier, grouped, hex, progress_bar, resolve},
 };
@@ -49,6 +50,8 @@ pub(crate) struct Options {
     protocol: ProtocolArgs,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    recording: RecordingArgs,
 }
 
 /// The most messages handed over between two turns: a protocol without feedback would take the
@@ -117,13 +120,18 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
 
     let bar = progress_bar(size, session.name());
-    let mut observer = options.protocol.observer();
-    let result = transfer(&mut line, &mut session, &mut file, options, &mut *observer, &bar);
+    let title = format!("{spec} to {peer}, as its sender sees it");
+    let mut observer =
+        options.recording.start_one_side(&title, NodeId(0), options.protocol.trace)?;
+    // There is nothing to do yet, but from now on the endpoint is watched.
+    line.step(&mut observer)?;
+    let result = transfer(&mut line, &mut session, &mut file, options, &mut observer, &bar);
     bar.finish_and_clear();
     let time = clock.now().since_epoch();
     if session.verdict().is_some() {
-        linger(&mut line, &mut *observer)?;
+        linger(&mut line, &mut observer)?;
     }
+    observer.finish_and_print(options.protocol.json)?;
     let failure = result.err().map(|failure| failure.0);
     let report = report(&line, &session, spec, peer, time, failure.clone());
     if options.protocol.json {

@@ -10,7 +10,6 @@ use rdtp::{
     classic::{Adaptive, Config, Spec, Timeout},
     quantity::Span,
     seq::Modulus,
-    trace::{Observer, Watch},
     wire::{Checksum, Codec},
 };
 
@@ -49,7 +48,7 @@ pub(crate) struct ProtocolArgs {
     give_up: Span,
     /// Print what the protocol does, packet by packet, to standard error
     #[arg(long)]
-    trace: bool,
+    pub(crate) trace: bool,
     /// Print results as one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -84,11 +83,6 @@ impl ProtocolArgs {
     /// How long nothing may happen.
     pub(crate) fn give_up(&self) -> Duration {
         self.give_up.0
-    }
-
-    /// Prints a trace if asked to.
-    pub(crate) fn observer(&self) -> Box<dyn Observer> {
-        if self.trace { Box::new(Watch(|record: &_| eprintln!("{record}"))) } else { Box::new(()) }
     }
 }
 

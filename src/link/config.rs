@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{Corruption, Delay, Duplication, HoldBack, Jitter, Loss, Outage};
+use super::{
+    Bunch, Corruption, Delay, Duplication, Extension, HoldBack, Jitter, Loss, Outage, Replay, Swap,
+    Timeline, replay::SPLICE_BACK,
+};
 use crate::{
     channel::{Channel, Overtake},
     quantity::{Bandwidth, ByteSize, Probability},
@@ -15,12 +18,22 @@ pub struct Faults {
     pub loss: Loss,
     /// Which get bit errors (`corrupt=`).
     pub corrupt: Corruption,
-    /// How many lose a part of their end (`truncate=`); the length that is left is even.
+    /// In which bytes change places (`swap=`).
+    pub swap: Swap,
+    /// How many get the tail of an earlier one (`splice=`): of one of the last 16 of either class.
+    pub splice: Probability,
+    /// How many lose a part of their end (`truncate=`); any length is left, evenly.
     pub truncate: Probability,
+    /// To which bytes are appended (`extend=`).
+    pub extend: Extension,
     /// Which arrive more than once (`dup=`).
     pub duplicate: Duplication,
+    /// With which an old one arrives again (`replay=`).
+    pub replay: Replay,
     /// How long they travel (`delay=`).
     pub delay: Delay,
+    /// Whether they arrive in bunches (`bunch=`).
+    pub bunch: Bunch,
     /// Which wait for others to pass (`reorder=`).
     pub reorder: HoldBack,
 }
@@ -30,22 +43,36 @@ impl Faults {
     pub const NONE: Self = Self {
         loss: Loss::NONE,
         corrupt: Corruption::NONE,
+        swap: Swap::NONE,
+        splice: Probability::NEVER,
         truncate: Probability::NEVER,
+        extend: Extension::NONE,
         duplicate: Duplication::NONE,
+        replay: Replay::NONE,
         delay: Delay::NONE,
+        bunch: Bunch::NONE,
         reorder: HoldBack::NONE,
     };
 
     /// What this class can suffer, order aside.
     fn channel(&self) -> Channel {
         let reorder = &self.reorder;
-        let depth = if reorder.share.is_never() { 0 } else { reorder.packets.max(1) };
+        let held = if reorder.share.is_never() { 0 } else { reorder.packets.max(1) };
+        let depth = u64::from(held).max(self.replay.depth(self.duplicate));
+        let damage = [self.corrupt.share, self.swap.share, self.truncate, self.extend.share];
         Channel {
-            corrupt: !self.corrupt.share.is_never() || !self.truncate.is_never(),
+            corrupt: damage.iter().chain([&self.splice]).any(|share| !share.is_never()),
             lose: self.loss.is_possible(),
-            duplicate: !self.duplicate.share.is_never(),
-            overtake: Overtake::AtMost(depth.into()),
+            duplicate: !self.duplicate.share.is_never() || !self.replay.share.is_never(),
+            overtake: Overtake::AtMost(depth),
         }
+    }
+
+    /// How many datagrams back a link has to remember for them.
+    pub(super) fn memory(&self) -> usize {
+        let replay = if self.replay.share.is_never() { 0 } else { self.replay.packets.max(1) };
+        let splice = if self.splice.is_never() { 0 } else { SPLICE_BACK };
+        splice.max(usize::try_from(replay.min(Replay::PACKETS_MAX)).unwrap_or(usize::MAX))
     }
 }
 
@@ -69,13 +96,16 @@ impl Default for Faults {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkConfig {
+    /// The longest datagram that gets through, in bytes (`mtu=`); longer ones vanish without a
+    /// sign, as in a path-MTU black hole (RFC 2923, 2.1). `None` lets all through.
+    pub mtu: Timeline<Option<u32>>,
     /// The faults of data packets, and of everything that is not legible (`data.`).
     pub data: Faults,
     /// The faults of feedback: ACKs and NAKs (`ack.`).
     pub ack: Faults,
-    /// How fast the bottleneck sends (`rate=`); `None` means infinitely fast. Counts the bytes of
+    /// How fast the bottleneck sends what it begins to send then (`rate=`); `None` means infinitely fast. Counts the bytes of
     /// the datagram, no headers of lower layers.
-    pub rate: Option<Bandwidth>,
+    pub rate: Timeline<Option<Bandwidth>>,
     /// How many bytes wait for the bottleneck, beside the datagram that it is sending (`queue=`).
     pub queue: ByteSize,
     /// What varying delay does to the order (`jitter=`).
@@ -93,7 +123,8 @@ impl LinkConfig {
     pub const PERFECT: Self = Self {
         data: Faults::NONE,
         ack: Faults::NONE,
-        rate: None,
+        mtu: Timeline::constant(None),
+        rate: Timeline::constant(None),
         queue: ByteSize::kib(64),
         jitter: Jitter::Keep,
         outages: Vec::new(),
@@ -113,10 +144,14 @@ impl LinkConfig {
     pub fn channel(&self) -> Channel {
         let held = self.data.channel().or(self.ack.channel());
         let down = self.outages.iter().any(|outage| !outage.length.is_zero());
-        let (data, ack) = (self.data.delay, self.ack.delay);
-        let uneven = data.varies() || ack.varies() || data != ack;
+        let narrow = self.rate.values().any(|rate| rate.is_some());
+        let short = self.mtu.values().any(|mtu| mtu.is_some());
+        let (data, ack) = (&self.data, &self.ack);
+        let uneven = data.delay.varies()
+            || ack.delay.varies()
+            || (data.delay, data.bunch) != (ack.delay, ack.bunch);
         Channel {
-            lose: held.lose || down || self.rate.is_some(),
+            lose: held.lose || down || narrow || short,
             overtake: match self.jitter {
                 Jitter::Reorder if uneven => Overtake::Any,
                 _ => held.overtake,
@@ -145,6 +180,15 @@ mod tests {
             ("loss=0%,dup=0%:2,reorder=0%:9,corrupt=0%:3,outage=1s+0s", "perfect"),
             ("ack.loss=at:3", "loses"),
             ("rate=1mbit", "loses"),
+            ("rate=none:1mbit@5s", "loses"),
+            ("mtu=1200", "loses"),
+            ("swap=1%", "corrupts"),
+            ("extend=1%", "corrupts"),
+            ("ack.splice=1%", "corrupts"),
+            ("replay=1%:4", "duplicates, reorders by up to 8"),
+            ("replay=1%:4,dup=1%:2,reorder=1%:15", "duplicates, reorders by up to 16"),
+            ("bunch=20ms", "perfect"),
+            ("delay=5ms,ack.bunch=20ms,jitter=reorder", "reorders"),
             ("outage=5s+2s", "loses"),
             ("truncate=1%", "corrupts"),
             ("corrupt=1%:header,dup=1%", "corrupts, duplicates"),

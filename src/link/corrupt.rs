@@ -104,10 +104,11 @@ impl fmt::Display for Corruption {
     }
 }
 
-/// The stage that flips bits in one class.
+/// A stage that hits a share of the datagrams of one class: bit errors here, other damage in
+/// `mangle`, replay.
 ///
-/// Whether a datagram is hit takes one word of the stream; which bits are flipped follows from the
-/// datagram's ordinal, so that more or fewer hits move nothing.
+/// Whether a datagram is hit takes one word of the stream; what is done to it follows from its
+/// ordinal, so that more or fewer hits move nothing.
 #[derive(Debug)]
 pub(super) struct Stage {
     rng: Rng,
@@ -123,6 +124,11 @@ impl Stage {
         !share.is_never() && share.hit(&mut self.rng)
     }
 
+    /// The stream for what is done to the datagram of that ordinal.
+    pub(super) fn details(&self, ordinal: u64) -> Rng {
+        self.details.index(ordinal).rng()
+    }
+
     /// Flips bits of `bytes`, a copy of the datagram of that ordinal; says how many.
     pub(super) fn flip(
         &self,
@@ -136,7 +142,7 @@ impl Stage {
         let parts = parts(corruption.region, anatomy, bytes.len());
         let bits = parts.iter().map(|part| part.len() as u64).sum::<u64>() * 8;
         let wanted = u64::from(corruption.bits.max(1)).min(bits);
-        let mut rng = self.details.index(ordinal).rng();
+        let mut rng = self.details(ordinal);
         // Floyd's sampling (Bentley and Floyd, 1987): `wanted` different numbers below `bits`.
         for top in bits - wanted..bits {
             let bit = rng.between(0, top);
@@ -149,7 +155,7 @@ impl Stage {
 
     /// The length that is left of the datagram of that ordinal: less than `len`, evenly.
     pub(super) fn cut(&self, ordinal: u64, len: usize) -> usize {
-        let left = self.details.index(ordinal).rng().below(len as u64);
+        let left = self.details(ordinal).below(len as u64);
         usize::try_from(left).unwrap_or(0)
     }
 }

@@ -9,12 +9,16 @@
 //! # The stages, in this order
 //!
 //! 1. **Outage**: while the link is down, what is offered is lost.
-//! 2. **Bottleneck**: a finite rate behind a finite queue; what finds no room is dropped.
-//! 3. **Loss**, after the bottleneck, because what is lost on the wire has used the transmitter.
-//! 4. **Corruption**: bit errors, then truncation, of what was not lost.
-//! 5. **Duplication**: copies are equal to what stage 4 left, for they are made on the way.
-//! 6. **Delay**: copies draw their own, as if they took another way. Jitter keeps or breaks order.
-//! 7. **Hold-back**, last, so that it counts what really passes at the far end.
+//! 2. **MTU**: what is longer vanishes.
+//! 3. **Bottleneck**: a finite rate behind a finite queue; what finds no room is dropped.
+//! 4. **Loss**, after the bottleneck, because what is lost on the wire has used the transmitter.
+//! 5. **Damage** to what was not lost: bit errors, bytes that change places, the tail of an earlier
+//!    datagram in place of the own one, bytes cut off, bytes appended.
+//! 6. **Duplication**: copies are equal to what stage 5 left, for they are made on the way.
+//! 7. **Replay**: a datagram brings an earlier one along once more, as that was offered.
+//! 8. **Delay**: copies draw their own, as if they took another way. Jitter keeps or breaks order,
+//!    and bunching lets what is due within a slot arrive at its end.
+//! 9. **Hold-back**, last, so that it counts what really passes at the far end.
 //!
 //! # Chance
 //!
@@ -41,35 +45,46 @@
 //! ```
 
 mod bottleneck;
+mod bunch;
 mod config;
 mod corrupt;
+mod course;
 mod delay;
 mod duplicate;
+mod journey;
+mod keys;
 mod loss;
+mod mangle;
 mod outage;
 mod profile;
 mod reorder;
+mod replay;
 mod stages;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod transit;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
+pub use bunch::Bunch;
 pub use config::{Faults, LinkConfig};
 pub use corrupt::{Corruption, Region};
+pub use course::{Course, Passage};
 pub use delay::{Delay, Jitter};
 pub use duplicate::Duplication;
 pub use loss::{Loss, Offer, Predicate};
+pub use mangle::{Extension, Swap};
 pub use outage::Outage;
 pub use profile::{Profile, ProfileError};
 pub use reorder::HoldBack;
+pub use replay::Replay;
 pub use stats::{ClassStats, LinkStats, Report, throughput};
+pub use timeline::Timeline;
 
 use crate::{
-    quantity::ByteSize,
     rng::Seed,
     time::Instant,
     trace::Fate,
@@ -77,7 +92,8 @@ use crate::{
 };
 use bottleneck::Bottleneck;
 use reorder::Held;
-use stages::{Stages, Verdict};
+use replay::Memory;
+use stages::Stages;
 use transit::{Key, OrderMeter, Parcel, Transit};
 
 /// The two classes of datagrams that can have different faults.
@@ -135,11 +151,14 @@ pub struct Link<T> {
     data: Stages,
     ack: Stages,
     bottleneck: Bottleneck,
+    memory: Memory<T>,
     transit: Transit<T>,
     held: Held<T>,
     /// The latest arrival so far, behind which an order-keeping link lines up.
     last_release: Instant,
     next_id: u64,
+    /// What becomes of the next datagrams, where that was decided beforehand.
+    courses: VecDeque<Course>,
     datagrams: usize,
     bytes: u64,
     pool: Vec<Vec<u8>>,
@@ -173,10 +192,12 @@ impl<T> Link<T> {
             data: Stages::new(seed.split("data")),
             ack: Stages::new(seed.split("ack")),
             bottleneck: Bottleneck::default(),
+            memory: Memory::new(),
             transit: Transit::new(),
             held: Held::new(),
             last_release: Instant::ZERO,
             next_id: 0,
+            courses: VecDeque::new(),
             datagrams: 0,
             bytes: 0,
             pool: Vec::new(),
@@ -230,12 +251,21 @@ impl<T> Link<T> {
         let stats = self.stats.class_mut(class);
         stats.offered += 1;
         stats.offered_bytes += datagram.len() as u64;
+        if let Some(course) = self.courses.pop_front() {
+            let flying = self.follow(&course, id, now, class, datagram, &tag);
+            self.meter.depart(flying);
+            return id;
+        }
         let flying = match self.admit(now, class, &verdict, datagram.len()) {
             Ok(sent) => {
                 let bytes = self.damage(id, class, &verdict, &anatomy, datagram);
                 let key = Key { release: sent, id, copy: 0 };
                 let hold = verdict.hold;
-                self.launch(&verdict, Parcel { key, offered: now, class, hold, tag, bytes })
+                let host = tag.clone();
+                let parcel = Parcel { key, offered: now, class, hold, tag, bytes };
+                let flying = self.launch(&verdict, parcel);
+                self.replay(now, class, &verdict, sent);
+                flying + self.remember(now, id, class, host, datagram)
             }
             Err(fate) => {
                 self.note(id, fate);
@@ -335,156 +365,6 @@ impl<T> Link<T> {
     /// Datagrams on their way, copies and held ones included.
     pub fn in_flight(&self) -> usize {
         self.datagrams
-    }
-
-    /// The stages before the wire: when the last bit has left, or what became of it instead.
-    fn admit(
-        &mut self,
-        now: Instant,
-        class: Class,
-        verdict: &Verdict,
-        len: usize,
-    ) -> Result<Instant, Fate> {
-        let elapsed = now.since(self.since);
-        let has_room = self.has_room(len);
-        let stats = self.stats.class_mut(class);
-        if self.config.outages.iter().any(|outage| outage.covers(elapsed)) {
-            stats.outage += 1;
-            return Err(Fate::Outage);
-        }
-        let LinkConfig { rate, queue, .. } = self.config;
-        let Some(sent) = self.bottleneck.accept(now, len, rate, queue) else {
-            stats.queue_full += 1;
-            return Err(Fate::QueueFull);
-        };
-        if verdict.lost {
-            stats.lost += 1;
-            return Err(Fate::Lost);
-        }
-        if !has_room {
-            stats.link_full += 1;
-            return Err(Fate::LinkFull);
-        }
-        Ok(sent)
-    }
-
-    /// Copies the datagram into a buffer of the pool and damages it as decided.
-    fn damage(
-        &mut self,
-        id: u64,
-        class: Class,
-        verdict: &Verdict,
-        anatomy: &Anatomy,
-        datagram: &[u8],
-    ) -> Vec<u8> {
-        let mut bytes = self.pool.pop().unwrap_or_default();
-        bytes.extend_from_slice(datagram);
-        if !verdict.corrupt && !verdict.truncate {
-            return bytes;
-        }
-        let (stages, faults) = match class {
-            Class::Data => (&self.data, &self.config.data),
-            Class::Ack => (&self.ack, &self.config.ack),
-        };
-        let (ordinal, len) = (verdict.ordinal, bytes.len());
-        let flipped = if verdict.corrupt {
-            stages.corrupt.flip(ordinal, &faults.corrupt, anatomy, datagram, &mut bytes)
-        } else {
-            0
-        };
-        let cut = (verdict.truncate && len > 0).then(|| stages.truncate.cut(ordinal, len));
-        let stats = self.stats.class_mut(class);
-        if flipped > 0 {
-            stats.corrupted += 1;
-            stats.bits_flipped += u64::from(flipped);
-            self.note(id, Fate::Corrupted { bits: flipped });
-        }
-        if let Some(left) = cut {
-            bytes.truncate(left);
-            self.stats.class_mut(class).truncated += 1;
-            self.note(id, Fate::Truncated { bytes: left });
-        }
-        bytes
-    }
-
-    /// Sends a datagram that has left the transmitter, and its copies, on their way; says how many.
-    fn launch(&mut self, verdict: &Verdict, mut parcel: Parcel<T>) -> u32
-    where
-        T: Clone,
-    {
-        let Key { release: sent, id, .. } = parcel.key;
-        let class = parcel.class;
-        let original = self.line_up(sent + verdict.delay);
-        parcel.key.release = original;
-        self.carry(parcel.bytes.len());
-        let mut flying = 1;
-        if verdict.copies > 0 {
-            self.stats.class_mut(class).duplicated += 1;
-            self.note(id, Fate::Duplicated);
-        }
-        for copy in 1..=verdict.copies {
-            let (stages, faults) = match class {
-                Class::Data => (&self.data, &self.config.data),
-                Class::Ack => (&self.ack, &self.config.ack),
-            };
-            let (delay, hold) = stages.judge_copy(faults, verdict.ordinal, copy);
-            self.stats.class_mut(class).copies += 1;
-            if !self.has_room(parcel.bytes.len()) {
-                self.stats.class_mut(class).link_full += 1;
-                self.note(id, Fate::LinkFull);
-                continue;
-            }
-            let mut bytes = self.pool.pop().unwrap_or_default();
-            bytes.extend_from_slice(&parcel.bytes);
-            let key = Key { release: self.line_up(sent + delay), id, copy };
-            let (offered, tag) = (parcel.offered, parcel.tag.clone());
-            self.carry(bytes.len());
-            self.transit.push(Parcel { key, offered, class, hold, tag, bytes });
-            flying += 1;
-        }
-        self.transit.push(parcel);
-        flying
-    }
-
-    /// The time of an arrival, which on an order-keeping link is none before the last.
-    fn line_up(&mut self, release: Instant) -> Instant {
-        let release = match self.config.jitter {
-            Jitter::Keep => release.max(self.last_release),
-            Jitter::Reorder => release,
-        };
-        self.last_release = self.last_release.max(release);
-        release
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        let ByteSize(bytes_max) = self.config.bytes_max;
-        self.datagrams < self.config.datagrams_max
-            && self.bytes.saturating_add(len as u64) <= bytes_max
-    }
-
-    fn carry(&mut self, len: usize) {
-        self.datagrams += 1;
-        self.bytes += len as u64;
-    }
-
-    fn deliver(&mut self, parcel: Parcel<T>) -> Delivery<T> {
-        let Parcel { key: Key { release: at, id, copy }, offered, class, tag, bytes, .. } = parcel;
-        self.datagrams -= 1;
-        self.bytes -= bytes.len() as u64;
-        let overtaken_by = self.meter.arrive(id);
-        self.stats.class_mut(class).deliver(bytes.len(), at - offered, overtaken_by);
-        self.held.passed_by(id, at);
-        self.note(id, Fate::Arrived);
-        Delivery { at, offered, id, copy, tag, bytes }
-    }
-
-    fn note(&mut self, id: u64, fate: Fate) {
-        if self.tracing {
-            if self.fates.len() == Self::FATES_MAX {
-                self.fates.pop_front();
-            }
-            self.fates.push_back((id, fate));
-        }
     }
 }
 

@@ -1,17 +1,13 @@
 //! The text form of a bad network, used everywhere: in options, in reports, in tests.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
 use super::{
-    Class, Corruption, Delay, Duplication, Faults, HoldBack, Jitter, LinkConfig, Loss, Outage,
-    loss::{no_more, number},
+    Class, Faults, LinkConfig,
+    keys::{ClassKey, LinkKey},
 };
-use crate::{channel::Channel, quantity::ByteSize};
+use crate::channel::Channel;
 
 /// A bad network between two sides: one link for each direction.
 ///
@@ -19,16 +15,22 @@ use crate::{channel::Channel, quantity::ByteSize};
 ///
 /// | key | values | meaning |
 /// |---|---|---|
-/// | `loss` | `20%`, `ge:5%:8`, `every:1:4`, `at:3:7:9` | see [`Loss`] |
-/// | `dup` | `5%`, `5%:2` | see [`Duplication`] |
-/// | `reorder` | `10%`, `10%:3`, `10%:3:100ms` | see [`HoldBack`] |
-/// | `corrupt` | `1%`, `1%:3`, `1%:header` | see [`Corruption`] |
+/// | `loss` | `20%`, `ge:5%:8`, `every:1:4`, `at:3:7:9` | see [`Loss`](super::Loss) |
+/// | `dup` | `5%`, `5%:2` | see [`Duplication`](super::Duplication) |
+/// | `replay` | `1%`, `1%:64`, `1%:64:10s` | see [`Replay`](super::Replay) |
+/// | `reorder` | `10%`, `10%:3`, `10%:3:100ms` | see [`HoldBack`](super::HoldBack) |
+/// | `corrupt` | `1%`, `1%:3`, `1%:header` | see [`Corruption`](super::Corruption) |
+/// | `swap` | `1%`, `1%:2` | see [`Swap`](super::Swap) |
+/// | `splice` | `1%` | the tail of one of the last 16 datagrams |
 /// | `truncate` | `1%` | bytes cut off the end |
-/// | `delay` | `25ms`, `25ms±5ms`, `25ms+-5ms`, `25ms~5ms` | see [`Delay`] |
-/// | `jitter` | `keep`, `reorder` | see [`Jitter`] |
-/// | `rate` | `10mbit`, `none` | the bottleneck |
+/// | `extend` | `1%`, `1%:100` | see [`Extension`](super::Extension) |
+/// | `delay` | `25ms`, `25ms±5ms`, `25ms+-5ms`, `25ms~5ms` | see [`Delay`](super::Delay) |
+/// | `bunch` | `20ms` | see [`Bunch`](super::Bunch) |
+/// | `jitter` | `keep`, `reorder` | see [`Jitter`](super::Jitter) |
+/// | `mtu` | `1200`, `none:1200@5s` | longer datagrams vanish; see [`Timeline`](super::Timeline) |
+/// | `rate` | `10mbit`, `10mbit:1mbit@5s`, `none` | the bottleneck; see [`Timeline`](super::Timeline) |
 /// | `queue` | `64KiB` | bytes that wait for it |
-/// | `outage` | `5s+2s`, `5s+2s/7s`, several with `:` | see [`Outage`] |
+/// | `outage` | `5s+2s`, `5s+2s/7s`, several with `:` | see [`Outage`](super::Outage) |
 /// | `limit` | `65536:64MiB` | the most datagrams and bytes on their way |
 ///
 /// `up.` before a key means only the direction from the first side (the client), `down.` only the
@@ -178,117 +180,6 @@ impl Scope {
     }
 }
 
-/// The keys that exist for each class.
-#[derive(Clone, Copy)]
-enum ClassKey {
-    Loss,
-    Duplicate,
-    Reorder,
-    Corrupt,
-    Truncate,
-    Delay,
-}
-
-impl ClassKey {
-    const ALL: [Self; 6] =
-        [Self::Loss, Self::Duplicate, Self::Reorder, Self::Corrupt, Self::Truncate, Self::Delay];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Loss => "loss",
-            Self::Duplicate => "dup",
-            Self::Reorder => "reorder",
-            Self::Corrupt => "corrupt",
-            Self::Truncate => "truncate",
-            Self::Delay => "delay",
-        }
-    }
-
-    fn show(self, faults: &Faults) -> String {
-        match self {
-            Self::Loss => faults.loss.to_string(),
-            Self::Duplicate => faults.duplicate.to_string(),
-            Self::Reorder => faults.reorder.to_string(),
-            Self::Corrupt => faults.corrupt.to_string(),
-            Self::Truncate => faults.truncate.to_string(),
-            Self::Delay => faults.delay.to_string(),
-        }
-    }
-
-    fn set(self, faults: &mut Faults, text: &str) -> Result<(), String> {
-        match self {
-            Self::Loss => faults.loss = Loss::parse(text)?,
-            Self::Duplicate => faults.duplicate = Duplication::parse(text)?,
-            Self::Reorder => faults.reorder = HoldBack::parse(text)?,
-            Self::Corrupt => faults.corrupt = Corruption::parse(text)?,
-            Self::Truncate => faults.truncate = text.parse().map_err(|e| format!("{e}"))?,
-            Self::Delay => faults.delay = Delay::parse(text)?,
-        }
-        Ok(())
-    }
-}
-
-/// The keys that exist once for a link.
-#[derive(Clone, Copy)]
-enum LinkKey {
-    Jitter,
-    Rate,
-    Queue,
-    Outage,
-    Limit,
-}
-
-impl LinkKey {
-    const ALL: [Self; 5] = [Self::Jitter, Self::Rate, Self::Queue, Self::Outage, Self::Limit];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Jitter => "jitter",
-            Self::Rate => "rate",
-            Self::Queue => "queue",
-            Self::Outage => "outage",
-            Self::Limit => "limit",
-        }
-    }
-
-    fn show(self, link: &LinkConfig) -> String {
-        match self {
-            Self::Jitter => link.jitter.to_string(),
-            Self::Rate => link.rate.map_or_else(|| "none".into(), |rate| rate.to_string()),
-            Self::Queue => link.queue.to_string(),
-            Self::Outage if link.outages.is_empty() => "none".into(),
-            Self::Outage => {
-                let outages = link.outages.iter().map(Outage::to_string);
-                outages.collect::<Vec<_>>().join(":")
-            }
-            Self::Limit => format!("{}:{}", link.datagrams_max, link.bytes_max),
-        }
-    }
-
-    fn set(self, link: &mut LinkConfig, text: &str) -> Result<(), String> {
-        match self {
-            Self::Jitter => link.jitter = Jitter::parse(text)?,
-            Self::Rate if text == "none" => link.rate = None,
-            Self::Rate => link.rate = Some(text.parse().map_err(|e| format!("{e}, or none"))?),
-            Self::Queue => link.queue = text.parse().map_err(|e| format!("{e}"))?,
-            Self::Outage if text == "none" => link.outages.clear(),
-            Self::Outage => {
-                link.outages = text.split(':').map(Outage::parse).collect::<Result<_, _>>()?;
-            }
-            Self::Limit => {
-                let mut parts = text.split(':');
-                let datagrams = number(parts.next().unwrap_or_default(), 1)?;
-                let bytes = parts.next().map(str::parse::<ByteSize>).transpose();
-                let bytes = bytes.map_err(|e| format!("{e}"))?;
-                no_more(parts)?;
-                link.datagrams_max = usize::try_from(datagrams).unwrap_or(usize::MAX);
-                link.bytes_max = bytes.unwrap_or(link.bytes_max);
-            }
-        }
-        Ok(())
-    }
-}
-
 impl FromStr for Profile {
     type Err = ProfileError;
 
@@ -396,7 +287,8 @@ impl fmt::Display for ProfileError {
                 for key in LinkKey::ALL {
                     write!(f, "{}, ", key.name())?;
                 }
-                f.write_str("the first six with data. or ack. before them, all with up. or down.")
+                let last = ClassKey::ALL.len();
+                write!(f, "the first {last} with data. or ack. before them, all with up. or down.")
             }
             Self::Preset(name) => {
                 write!(f, "\"{name}\" is no network; write key=value, or one of ")?;
@@ -419,9 +311,13 @@ impl core::error::Error for ProfileError {}
 mod tests {
     use super::*;
     use crate::{
-        link::Region,
-        quantity::{Bandwidth, Probability},
+        link::{
+            Bunch, Corruption, Delay, Duplication, Extension, HoldBack, Jitter, Loss, Outage,
+            Region, Replay, Swap, Timeline,
+        },
+        quantity::{Bandwidth, ByteSize, Probability},
     };
+    use alloc::string::ToString;
     use core::time::Duration;
     use proptest::{collection::vec, option, prelude::*};
 
@@ -440,7 +336,7 @@ mod tests {
             link.data.duplicate = Duplication { share: Probability::percent(1), copies: 1 };
         }
         expected.up.ack.loss = loss(5);
-        expected.down.rate = Some(Bandwidth::new(10_000_000));
+        expected.down.rate = Timeline::constant(Some(Bandwidth::new(10_000_000)));
         assert_eq!(profile, expected);
         assert_eq!("ack.up.loss=5%".parse::<Profile>(), "up.ack.loss=5%".parse());
         assert_eq!("".parse::<Profile>(), Ok(Profile::default()));
@@ -460,6 +356,14 @@ mod tests {
             ("outage=5s+2s/7s:100s+1s", "outage=5s+2s/7s:100s+1s"),
             ("reorder=10%:3:1000ms", "reorder=10%"),
             ("corrupt=1%:1:header,limit=9", "corrupt=1%:header,limit=9:64MiB"),
+            (
+                "rate=10mbit:1mbit@5s:none@8s,mtu=none:1200@5000ms",
+                "mtu=none:1200@5s,rate=10mbit:1mbit@5s:none@8s",
+            ),
+            (
+                "replay=1%:8:120s,swap=1%:1,extend=2%:16,splice=3%,ack.bunch=20ms",
+                "replay=1%,swap=1%,splice=3%,extend=2%,ack.bunch=20ms",
+            ),
             ("wifi,loss=10%,rate=none,queue=64KiB", "loss=10%,dup=0.1%,delay=4ms~2ms"),
         ] {
             assert_eq!(text.parse::<Profile>().unwrap().to_string(), canonical, "{text}");
@@ -486,9 +390,9 @@ mod tests {
 
     #[test]
     fn errors_say_what_would_be_right() {
-        let keys = "the keys are loss, dup, reorder, corrupt, truncate, delay, jitter, rate, \
-                    queue, outage, limit, the first six with data. or ack. before them, all with \
-                    up. or down.";
+        let keys = "the keys are loss, dup, replay, reorder, corrupt, swap, splice, truncate, \
+                    extend, delay, bunch, jitter, mtu, rate, queue, outage, limit, the first 11 \
+                    with data. or ack. before them, all with up. or down.";
         for bad in ["los", "up.down.loss", "sideways.loss", "up.up.loss", "up.", ""] {
             assert_eq!(
                 error(&format!("{bad}=1%")),
@@ -503,6 +407,8 @@ mod tests {
         assert!(error("data.rate=1mbit").contains("leave out data. and ack."));
         assert!(error("rate=fast").contains("10mbit or 1gbit (bits per second), or none"));
         assert!(error("limit=0").contains("at least 1"));
+        assert!(error("mtu=big").contains("write 1200 (bytes), or none"));
+        assert!(error("rate=1mbit:2mbit").contains("write 2mbit@5s"));
         let one = "satellite".parse::<LinkConfig>().unwrap_err();
         assert_eq!(one, ProfileError::Directions);
     }
@@ -552,16 +458,41 @@ mod tests {
             .prop_map(|(share, copies)| Duplication { share, copies });
         let reorder = (share(), 1..u32::MAX, prop_oneof![Just(HoldBack::AT_MOST), time()])
             .prop_map(|(share, packets, at_most)| HoldBack { share, packets, at_most });
-        (loss(), corrupt, share(), duplicate, delay(), reorder).prop_map(
-            |(loss, corrupt, truncate, duplicate, delay, reorder)| Faults {
-                loss,
-                corrupt,
-                truncate,
-                duplicate,
-                delay,
-                reorder,
+        let swap = (share(), 1..=Swap::BLOCK_MAX).prop_map(|(share, block)| Swap { share, block });
+        let extend = (share(), 1..=Extension::BYTES_MAX)
+            .prop_map(|(share, bytes)| Extension { share, bytes });
+        let replay = (share(), 1..=Replay::PACKETS_MAX, prop_oneof![Just(Replay::WITHIN), time()])
+            .prop_map(|(share, packets, within)| Replay { share, packets, within });
+        let mangled = (swap, extend, replay, share(), time());
+        (loss(), corrupt, share(), duplicate, delay(), reorder, mangled).prop_map(
+            |(loss, corrupt, truncate, duplicate, delay, reorder, mangled)| {
+                let (swap, extend, replay, splice, slot) = mangled;
+                Faults {
+                    loss,
+                    corrupt,
+                    swap,
+                    splice,
+                    truncate,
+                    extend,
+                    duplicate,
+                    replay,
+                    delay,
+                    bunch: Bunch { slot },
+                    reorder,
+                }
             },
         )
+    }
+
+    fn timeline<T: Copy + fmt::Debug>(
+        value: impl Strategy<Value = T> + Clone,
+    ) -> impl Strategy<Value = Timeline<T>> {
+        let changes = prop::collection::btree_map(1..u64::MAX, value.clone(), 0..3);
+        (value, changes).prop_map(|(first, changes)| {
+            changes.into_iter().fold(Timeline::constant(first), |timeline, (at, value)| {
+                timeline.then(Duration::from_nanos(at), value)
+            })
+        })
     }
 
     fn link_config() -> impl Strategy<Value = LinkConfig> {
@@ -570,23 +501,27 @@ mod tests {
             let period = period.filter(|period| period.as_nanos() < u64::MAX.into());
             Outage { start, length, period }
         });
-        let rate = option::of(any::<u64>().prop_map(Bandwidth::new));
+        let rate = timeline(option::of(any::<u64>().prop_map(Bandwidth::new)));
+        let mtu = timeline(option::of(any::<u32>()));
         let jitter = prop_oneof![Just(Jitter::Keep), Just(Jitter::Reorder)];
         let limit = (1..usize::MAX, any::<u64>());
         let classes = prop_oneof![
             faults().prop_map(|faults| (faults.clone(), faults)),
             (faults(), faults()),
         ];
-        (classes, rate, any::<u64>(), jitter, vec(outage, 0..3), limit).prop_map(
-            |((data, ack), rate, queue, jitter, outages, (datagrams_max, bytes))| LinkConfig {
-                data,
-                ack,
-                rate,
-                queue: ByteSize(queue),
-                jitter,
-                outages,
-                datagrams_max,
-                bytes_max: ByteSize(bytes),
+        (classes, (rate, mtu), any::<u64>(), jitter, vec(outage, 0..3), limit).prop_map(
+            |((data, ack), (rate, mtu), queue, jitter, outages, (datagrams_max, bytes))| {
+                LinkConfig {
+                    data,
+                    ack,
+                    mtu,
+                    rate,
+                    queue: ByteSize(queue),
+                    jitter,
+                    outages,
+                    datagrams_max,
+                    bytes_max: ByteSize(bytes),
+                }
             },
         )
     }
@@ -603,12 +538,12 @@ mod tests {
             if mixed[0] { down.data = up.data.clone(); }
             if mixed[1] { down.ack = up.ack.clone(); }
             if mixed[2] { up.ack = up.data.clone(); }
-            if mixed[3] { down.rate = up.rate; }
+            if mixed[3] { down.rate = up.rate.clone(); }
             prop_assert_eq!(profile.to_string().parse(), Ok(profile));
         }
 
         #[test]
-        fn no_text_panics(text in "(up|down|data|ack|loss|delay|outage|ge|at|[0-9.:=,%+~/±sm]){0,20}") {
+        fn no_text_panics(text in "(up|down|data|ack|loss|delay|outage|replay|mtu|rate|ge|at|[0-9.:=,%@+~/±sm]){0,20}") {
             if let Ok(profile) = text.parse::<Profile>() {
                 prop_assert_eq!(profile.to_string().parse(), Ok(profile));
             }

@@ -15,7 +15,11 @@ pub(super) struct Stages {
     ordinal: u64,
     loss: loss::Stage,
     pub(super) corrupt: corrupt::Stage,
+    pub(super) swap: corrupt::Stage,
+    pub(super) splice: corrupt::Stage,
     pub(super) truncate: corrupt::Stage,
+    pub(super) extend: corrupt::Stage,
+    pub(super) replay: corrupt::Stage,
     duplicate: duplicate::Stage,
     delay: Rng,
     reorder: Rng,
@@ -24,12 +28,17 @@ pub(super) struct Stages {
 
 /// What is to be done to one datagram.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is the decision of a stage of its own")]
 pub(super) struct Verdict {
     /// Its number within its class, from 1.
     pub(super) ordinal: u64,
     pub(super) lost: bool,
     pub(super) corrupt: bool,
+    pub(super) swap: bool,
+    pub(super) splice: bool,
     pub(super) truncate: bool,
+    pub(super) extend: bool,
+    pub(super) replay: bool,
     pub(super) copies: u32,
     pub(super) delay: Duration,
     pub(super) hold: Option<HoldBack>,
@@ -38,11 +47,16 @@ pub(super) struct Verdict {
 impl Stages {
     pub(super) fn new(seed: Seed) -> Self {
         let rng = |name| seed.split(name).rng();
+        let hits = |name| corrupt::Stage::new(seed.split(name));
         Self {
             ordinal: 0,
             loss: loss::Stage::new(rng("loss")),
-            corrupt: corrupt::Stage::new(seed.split("corrupt")),
-            truncate: corrupt::Stage::new(seed.split("truncate")),
+            corrupt: hits("corrupt"),
+            swap: hits("swap"),
+            splice: hits("splice"),
+            truncate: hits("truncate"),
+            extend: hits("extend"),
+            replay: hits("replay"),
             duplicate: duplicate::Stage::new(rng("duplicate")),
             delay: rng("delay"),
             reorder: rng("reorder"),
@@ -65,7 +79,11 @@ impl Stages {
             ordinal,
             lost: self.loss.judge(&faults.loss, &Offer { now, ordinal, kind, bytes }),
             corrupt: self.corrupt.judge(faults.corrupt.share),
+            swap: self.swap.judge(faults.swap.share),
+            splice: self.splice.judge(faults.splice),
             truncate: self.truncate.judge(faults.truncate),
+            extend: self.extend.judge(faults.extend.share),
+            replay: self.replay.judge(faults.replay.share),
             copies: self.duplicate.judge(faults.duplicate),
             delay: faults.delay.draw(&mut self.delay),
             hold: reorder::judge(faults.reorder, &mut self.reorder),
@@ -83,5 +101,12 @@ impl Stages {
         let seed = self.copies.index(ordinal).index(copy.into());
         let delay = faults.delay.draw(&mut seed.split("delay").rng());
         (delay, reorder::judge(faults.reorder, &mut seed.split("reorder").rng()))
+    }
+}
+
+impl Verdict {
+    /// Whether anything is to be done to the bytes.
+    pub(super) fn damages(&self) -> bool {
+        self.corrupt || self.swap || self.splice || self.truncate || self.extend
     }
 }

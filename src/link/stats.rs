@@ -10,8 +10,8 @@ use crate::{
 
 /// Counts for one class of datagrams.
 ///
-/// Everything offered, and every copy, has one end: `offered + copies` is `outage + queue_full +
-/// lost + link_full + delivered` and what is still on its way.
+/// Everything offered, and every copy, has one end: `offered + copies + replayed` is `outage +
+/// too_large + queue_full + lost + link_full + delivered` and what is still on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClassStats {
@@ -21,8 +21,14 @@ pub struct ClassStats {
     pub offered_bytes: u64,
     /// Lost because the link was down.
     pub outage: u64,
+    /// Lost because they were longer than the MTU.
+    pub too_large: u64,
     /// Dropped because the bottleneck's queue was full.
     pub queue_full: u64,
+    /// Waited for the bottleneck's transmitter.
+    pub queued: u64,
+    /// Reached the bottleneck when its rate had changed.
+    pub rate_changed: u64,
     /// Lost by the loss stage.
     pub lost: u64,
     /// Dropped, originals and copies, because the link held as many as it may.
@@ -31,12 +37,22 @@ pub struct ClassStats {
     pub corrupted: u64,
     /// Bits flipped in them.
     pub bits_flipped: u64,
+    /// In which bytes changed places.
+    pub swapped: u64,
+    /// Whose tail was that of another.
+    pub spliced: u64,
     /// Cut short.
     pub truncated: u64,
+    /// Made longer.
+    pub extended: u64,
     /// Datagrams of which copies were made.
     pub duplicated: u64,
     /// Copies made.
     pub copies: u64,
+    /// Old datagrams that came again.
+    pub replayed: u64,
+    /// That had to wait for the end of their slot.
+    pub bunched: u64,
     /// Held back, originals and copies.
     pub held: u64,
     /// Delivered, originals and copies.
@@ -56,9 +72,9 @@ pub struct ClassStats {
 }
 
 impl ClassStats {
-    /// Those that reached the loss stage: neither outage nor queue took them.
+    /// Those that reached the loss stage: no outage, MTU or queue took them.
     pub fn exposed(&self) -> u64 {
-        self.offered - self.outage - self.queue_full
+        self.offered - self.outage - self.too_large - self.queue_full
     }
 
     /// Those that the loss stage let pass; the later stages act on these.
@@ -101,13 +117,21 @@ impl ClassStats {
             offered_bytes: self.offered_bytes + other.offered_bytes,
             outage: self.outage + other.outage,
             queue_full: self.queue_full + other.queue_full,
+            too_large: self.too_large + other.too_large,
+            queued: self.queued + other.queued,
+            rate_changed: self.rate_changed + other.rate_changed,
             lost: self.lost + other.lost,
             link_full: self.link_full + other.link_full,
             corrupted: self.corrupted + other.corrupted,
             bits_flipped: self.bits_flipped + other.bits_flipped,
             truncated: self.truncated + other.truncated,
+            swapped: self.swapped + other.swapped,
+            spliced: self.spliced + other.spliced,
+            extended: self.extended + other.extended,
             duplicated: self.duplicated + other.duplicated,
             copies: self.copies + other.copies,
+            replayed: self.replayed + other.replayed,
+            bunched: self.bunched + other.bunched,
             held: self.held + other.held,
             delivered: self.delivered + other.delivered,
             delivered_bytes: self.delivered_bytes + other.delivered_bytes,
@@ -183,11 +207,22 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, stats: &ClassStats, told: &Fault
     for rate in [
         share(stats.lost, exposed, "lost", told.loss.share()),
         share(stats.outage, stats.offered, "lost in outages", None),
+        share(stats.too_large, stats.offered, "too large", None),
         share(stats.queue_full, stats.offered, "dropped by the full queue", None),
-        share(stats.link_full, carried + stats.copies, "dropped by the full link", None),
+        share(
+            stats.link_full,
+            carried + stats.copies + stats.replayed,
+            "dropped by the full link",
+            None,
+        ),
         share(stats.corrupted, carried, "corrupted", Some(told.corrupt.share)),
+        share(stats.swapped, carried, "with bytes swapped", Some(told.swap.share)),
+        share(stats.spliced, carried, "spliced", Some(told.splice)),
         share(stats.truncated, carried, "cut short", Some(told.truncate)),
+        share(stats.extended, carried, "extended", Some(told.extend.share)),
         share(stats.duplicated, carried, "duplicated", Some(told.duplicate.share)),
+        share(stats.replayed, carried, "bringing an old one along", Some(told.replay.share)),
+        share(stats.bunched, carried + stats.copies + stats.replayed, "bunched", None),
         share(stats.held, carried + stats.copies, "held back", Some(told.reorder.share)),
         share(stats.overtaken, stats.delivered, "overtaken", None),
     ] {

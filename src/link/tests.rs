@@ -60,7 +60,8 @@ fn a_perfect_link_delivers_everything_at_once_and_in_order() {
 
 #[test]
 fn effective_rates_are_the_told_ones() {
-    let text = "loss=20%,corrupt=10%:3,truncate=5%,dup=5%:2,reorder=10%:3,delay=25ms±5ms";
+    let text = "loss=20%,corrupt=10%:3,swap=4%,splice=3%,truncate=5%,extend=2%,dup=5%:2,replay=1%:4,\
+                reorder=10%:3,delay=25ms±5ms";
     let mut link = link(text, 7);
     let arrivals = run(&mut link, 100_000, 100);
     let stats = link.stats().data;
@@ -73,13 +74,18 @@ fn effective_rates_are_the_told_ones() {
     near(stats.lost, stats.offered, 200);
     near(stats.corrupted, stats.carried(), 100);
     near(stats.truncated, stats.carried(), 50);
+    near(stats.extended, stats.carried(), 20);
+    near(stats.replayed, stats.carried(), 10);
+    // All its bytes are equal, so that only flipped bits can be moved and only others be joined.
+    assert!(stats.swapped < stats.corrupted && stats.swapped > 0);
+    near(stats.spliced, stats.carried(), 30);
     near(stats.duplicated, stats.carried(), 50);
     near(stats.held, stats.carried() + stats.copies, 100);
     assert_eq!(stats.bits_flipped, 3 * stats.corrupted);
     assert_eq!(stats.copies, 2 * stats.duplicated);
-    assert_eq!(stats.delivered, stats.carried() + stats.copies);
+    assert_eq!(stats.delivered, stats.carried() + stats.copies + stats.replayed);
     assert_eq!((stats.outage, stats.queue_full, stats.link_full), (0, 0, 0));
-    assert_eq!((stats.depth_max, stats.overtaken > 0), (3, true));
+    assert!(stats.depth_max > 3 && stats.depth_max <= 16, "{}", stats.depth_max);
     assert_eq!((link.in_flight(), link.bytes, link.poll_timeout()), (0, 0, None));
 }
 
@@ -88,8 +94,8 @@ fn one_stage_never_moves_the_draws_of_another() {
     let plain = fates("loss=20%", 3, 2_000);
     let lost = with_fate(&plain, is_lost);
     assert!(!lost.is_empty());
-    let everything = "loss=20%,dup=30%:2,reorder=30%,corrupt=30%:5,truncate=9%,delay=9ms~2ms,\
-                      jitter=reorder";
+    let everything = "loss=20%,dup=30%:2,replay=9%,reorder=30%,corrupt=30%:5,swap=9%,splice=9%,\
+                      truncate=9%,extend=9%,delay=9ms~2ms,ack.bunch=3ms,jitter=reorder";
     for other in [
         "loss=20%,dup=30%",
         "loss=20%,corrupt=50%:9",
@@ -413,4 +419,123 @@ fn buffers_come_back() {
         link.recycle(Vec::new());
     }
     assert_eq!(link.pool.len(), POOL_MAX);
+}
+
+#[test]
+fn a_replayed_datagram_is_an_old_one_as_it_was_offered() {
+    let mut link = link("replay=100%:3,corrupt=100%,delay=1ms", 1);
+    let mut arrivals = Vec::new();
+    for id in 0..200_u8 {
+        link.offer(at(u64::from(id) * 100), &[id; 20], ());
+    }
+    while let Some(delivery) = link.poll_deliver(Instant::MAX) {
+        if delivery.copy > 0 {
+            let old = u8::try_from(delivery.id).unwrap();
+            assert_eq!(delivery.bytes, [old; 20], "undamaged");
+        }
+        arrivals.push((delivery.id, delivery.copy));
+    }
+    let stats = link.stats().data;
+    assert_eq!((stats.offered, stats.replayed, stats.delivered), (200, 199, 399));
+    // The told depth bounds what the meter saw at the far end: 3 back, each with one brought along.
+    let told = link.config().channel().overtake;
+    assert_eq!(told, crate::channel::Overtake::AtMost(6));
+    assert!((3..=6).contains(&stats.depth_max), "{}", stats.depth_max);
+    arrivals.sort_unstable();
+    arrivals.dedup();
+    assert_eq!(arrivals.len(), 399, "each copy has a number of its own");
+}
+
+#[test]
+fn replays_and_copies_together_stay_within_the_told_depth() {
+    for seed in 0..50 {
+        let text = "replay=60%:5,dup=50%:2,reorder=20%:7,loss=10%,delay=1ms";
+        let mut link = link(text, seed);
+        run(&mut link, 500, 50);
+        let told = link.config().channel().overtake;
+        let seen = crate::channel::Overtake::AtMost(link.stats().data.depth_max);
+        assert!(!seen.exceeds(told), "seed {seed}: {seen:?}, told {told:?}");
+        assert!(link.stats().data.replayed > 100);
+    }
+}
+
+#[test]
+fn what_is_remembered_is_forgotten_when_nothing_needs_it() {
+    let mut link = link("replay=1%:64,splice=1%", 1);
+    run(&mut link, 1_000, 10);
+    assert!(!link.memory.is_empty());
+    link.set_config(at(10_000), LinkConfig::PERFECT);
+    link.offer(at(10_000), b"x", ());
+    assert!(link.memory.is_empty());
+    while link.poll_deliver(Instant::MAX).is_some() {}
+    link.offer(at(10_001), b"y", ());
+    assert_eq!(link.poll_deliver(at(10_001)).unwrap().bytes, b"y");
+}
+
+#[test]
+fn damage_of_every_kind_is_counted_and_told() {
+    let text = "swap=20%,splice=20%,truncate=20%,extend=20%:5";
+    let mut link = link(text, 9);
+    link.set_tracing(true);
+    let mut damaged = 0;
+    for id in 0..2_000_u64 {
+        let original: Vec<u8> =
+            (0..40).map(|byte| byte ^ u8::try_from(id % 200).unwrap()).collect();
+        link.offer(at(id), &original, ());
+        damaged += u64::from(link.poll_deliver(at(id)).unwrap().bytes != original);
+    }
+    let fates: Vec<_> = core::iter::from_fn(|| link.poll_fate()).collect();
+    let told = |wanted: fn(&Fate) -> bool| with_fate(&fates, wanted).len() as u64;
+    let stats = link.stats().data;
+    assert_eq!(told(|fate| *fate == Fate::Swapped), stats.swapped);
+    assert_eq!(told(|fate| matches!(fate, Fate::Spliced { .. })), stats.spliced);
+    assert_eq!(told(|fate| matches!(fate, Fate::Truncated { .. })), stats.truncated);
+    assert_eq!(told(|fate| matches!(fate, Fate::Extended { .. })), stats.extended);
+    for count in [stats.swapped, stats.spliced, stats.truncated, stats.extended] {
+        assert!((300..500).contains(&count), "{stats:?}");
+    }
+    assert!(damaged >= 1_100, "{damaged}");
+}
+
+#[test]
+fn longer_datagrams_than_the_mtu_vanish_from_then_on() {
+    let mut link = link("mtu=none:100@1ms", 1);
+    for (now, len) in [(0, 101), (999, 101), (1_000, 101), (1_000, 100), (2_000, 1_500)] {
+        link.offer(at(now), &[0; 1_500][..len], ());
+    }
+    let stats = link.stats().data;
+    assert_eq!((stats.too_large, stats.exposed(), stats.lost), (2, 3, 0));
+    assert!(link.report().to_string().contains("40.0% too large"), "{}", link.report());
+}
+
+#[test]
+fn a_changed_rate_holds_for_what_begins_to_be_sent_then() {
+    // 100 bytes take 100 us at first and 1 ms from 1 ms on.
+    let mut link = link("rate=8mbit:800kbit@1ms", 1);
+    for _ in 0..12 {
+        link.offer(at(0), &[0; 100], ());
+    }
+    let arrivals: Vec<_> = core::iter::from_fn(|| link.poll_deliver(Instant::MAX))
+        .map(|delivery| delivery.at)
+        .collect();
+    let expected: Vec<_> = (1..=10).map(|n| at(n * 100)).chain([at(2_000), at(3_000)]).collect();
+    assert_eq!(arrivals, expected);
+    let stats = link.stats().data;
+    assert_eq!((stats.queued, stats.rate_changed), (11, 2));
+}
+
+#[test]
+fn bunched_feedback_arrives_at_the_end_of_its_slot() {
+    let mut link = link("ack.bunch=5ms,delay=1ms", 1).with_inspect(inspect);
+    let mut arrivals = Vec::new();
+    for (now, kind) in [(0, 1), (100, 1), (3_999, 1), (4_000, 1), (4_001, 1), (4_002, 0)] {
+        link.offer(at(now), &[kind; 10], ());
+    }
+    while let Some(delivery) = link.poll_deliver(Instant::MAX) {
+        arrivals.push((delivery.at, delivery.id));
+    }
+    // Number 4 misses its slot; number 5 is data, but this link keeps the order.
+    let expected = [(5, 0), (5, 1), (5, 2), (5, 3), (10, 4), (10, 5)];
+    assert_eq!(arrivals, expected.map(|(millis, id)| (at(millis * 1_000), id)));
+    assert_eq!((link.stats().ack.bunched, link.stats().data.bunched), (4, 0));
 }

@@ -117,13 +117,32 @@ impl OrderMeter {
         self.forget();
     }
 
+    /// Notes one more of a datagram that is on its way or may come again.
+    pub(super) fn more(&mut self, id: u64) {
+        if let Some(count) = self.entry(id) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Notes that a datagram that might have come again will not.
+    pub(super) fn less(&mut self, id: u64) {
+        if let Some(count) = self.entry(id) {
+            *count = count.saturating_sub(1);
+        }
+        self.forget();
+    }
+
+    fn entry(&mut self, id: u64) -> Option<&mut u32> {
+        let ahead = id.checked_sub(self.base)?;
+        self.flying.get_mut(usize::try_from(ahead).ok()?)
+    }
+
     /// Notes an arrival; says by how many later ones it was overtaken.
     pub(super) fn arrive(&mut self, id: u64) -> u64 {
-        let Some(ahead) = id.checked_sub(self.base) else {
+        if id < self.base {
             return Self::DEPTH_MAX as u64;
-        };
-        let entry = usize::try_from(ahead).ok().and_then(|ahead| self.flying.get_mut(ahead));
-        if let Some(count) = entry {
+        }
+        if let Some(count) = self.entry(id) {
             *count = count.saturating_sub(1);
         }
         let after = |passed: &VecDeque<u64>| passed.partition_point(|passed| *passed <= id);

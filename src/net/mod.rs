@@ -5,6 +5,7 @@
 //! arrives or a deadline comes, and then does a bounded amount of work. Several drivers in one
 //! thread wait together with [`wait`].
 //!
+//! A [`Loopback`] carries messages between two sockets of one machine and says what came of it.
 //! A [`Proxy`] puts any other UDP program behind a bad network.
 //!
 //! Nothing that arrives, or fails to arrive, ends a driver: ICMP errors, resets and refused sends
@@ -12,12 +13,14 @@
 
 mod clock;
 mod driver;
+mod loopback;
 mod proxy;
 mod socket;
 mod wait;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverStats, Turn};
+pub use loopback::{Loopback, LoopbackError, LoopbackReport, LoopbackRun};
 pub use proxy::{Proxy, ProxyConfig, ProxyStats};
 pub use socket::{Sent, Socket, SocketConfig, SocketStats};
 pub use wait::{Interest, wait};

@@ -1,12 +1,15 @@
 //! One transfer through a bad network, and what came of it.
 
-use alloc::{collections::VecDeque, vec::Vec};
-use core::{fmt, time::Duration};
+use alloc::vec::Vec;
+use core::{fmt, net::SocketAddr, time::Duration};
 
 use super::world::{Application, Egress, World};
 use crate::{
-    classic::{Classic, Config, ConfigError, Event, Payload, Protocol, Role, Spec, Stats, Visitor},
-    link::{Link, LinkStats, Profile},
+    classic::{
+        Classic, Config, ConfigError, Conversation, Event, Exchange, Payload, Protocol, Role, Spec,
+        Stats, Verdict, Visitor,
+    },
+    link::{Course, Link, LinkStats, Profile},
     rng::Seed,
     time::Instant,
     trace::{NodeId, Observer},
@@ -32,51 +35,14 @@ pub struct Transfer {
     seed: Seed,
     egress: Egress,
     limit: Duration,
+    courses: [Vec<Course>; 2],
+    send_at: Vec<Instant>,
 }
 
-/// What came of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every message arrived once, intact and in order, and the sender knows it (if its protocol
-    /// can know).
-    Intact,
-    /// Something was delivered that is not the next message.
-    Wrong {
-        /// How many messages had been delivered correctly before.
-        after: u64,
-    },
-    /// Messages are missing, and the sender believes that all is well.
-    Missing {
-        /// How many.
-        messages: u64,
-    },
-    /// Both sides wait for each other for ever: no timer, no packet on its way.
-    Deadlock {
-        /// How many messages had been delivered.
-        after: u64,
-    },
-    /// The sender gave up.
-    GaveUp {
-        /// How many messages had been delivered.
-        after: u64,
-    },
-    /// It was still going on when the time was over, or for ever in one instant.
-    OutOfTime {
-        /// How many messages had been delivered.
-        after: u64,
-    },
-}
-
-impl fmt::Display for Verdict {
+/// The network and the seed: "over loss=20%, seed 7".
+impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Intact => f.write_str("intact"),
-            Self::Wrong { after } => write!(f, "wrong data after {after} messages"),
-            Self::Missing { messages } => write!(f, "{messages} messages missing"),
-            Self::Deadlock { after } => write!(f, "deadlock after {after} messages"),
-            Self::GaveUp { after } => write!(f, "gave up after {after} messages"),
-            Self::OutOfTime { after } => write!(f, "out of time after {after} messages"),
-        }
+        write!(f, "over {}, seed {}", self.profile, self.seed)
     }
 }
 
@@ -112,6 +78,8 @@ impl Transfer {
             seed: Seed::new(0),
             egress: Egress::Eager,
             limit: Duration::from_hours(1),
+            courses: [Vec::new(), Vec::new()],
+            send_at: Vec::new(),
         }
     }
 
@@ -150,6 +118,22 @@ impl Transfer {
         self
     }
 
+    /// The first datagrams of the sender, and those of the receiver, take these courses instead of
+    /// what the network would do to them.
+    #[must_use]
+    pub fn along(mut self, up: Vec<Course>, down: Vec<Course>) -> Self {
+        self.courses = [up, down];
+        self
+    }
+
+    /// The sender is given its messages one by one at these times, none earlier than the one before,
+    /// and the rest with the last of them. Otherwise it has them all from the start.
+    #[must_use]
+    pub fn sending_at(mut self, times: Vec<Instant>) -> Self {
+        self.send_at = times;
+        self
+    }
+
     /// Runs it with a protocol that was chosen by name.
     pub fn run<O: Observer>(&self, spec: Spec, observer: &mut O) -> Result<Report, ConfigError> {
         struct Run<'a, O>(&'a Transfer, &'a mut O);
@@ -168,106 +152,107 @@ impl Transfer {
         protocol: &P,
         observer: &mut O,
     ) -> Result<Report, ConfigError> {
-        let side = |role, peer| {
-            Classic::new(protocol, Config { role, ..self.config }, World::address(peer))
-        };
+        self.run_with(|role, peer| self.side(protocol, role, peer), observer)
+    }
+
+    /// Runs it with any endpoints: `make` builds the one of a role towards a peer. What the
+    /// configuration says of timeouts and limits is up to `make` then; its codec tells the link data
+    /// from feedback.
+    pub fn run_with<C: Conversation, E, O: Observer>(
+        &self,
+        mut make: impl FnMut(Role, SocketAddr) -> Result<C, E>,
+        observer: &mut O,
+    ) -> Result<Report, E> {
         let mut world = World::new();
-        let from = world.add(side(Role::Sender, 1)?);
-        let to = world.add(side(Role::Receiver, 0)?);
+        let from = world.add(make(Role::Sender, World::address(1))?);
+        let to = world.add(make(Role::Receiver, World::address(0))?);
         world.set_egress(from, self.egress);
         let codec = self.config.codec;
-        let link = |config, way| {
-            Link::new(config, self.seed.split(way)).with_inspect(move |bytes| codec.anatomy(bytes))
+        let [up, down] = &self.courses;
+        let link = |config, way, courses: &[Course]| {
+            let link = Link::new(config, self.seed.split(way)).with_courses(courses.to_vec());
+            link.with_inspect(move |bytes| codec.anatomy(bytes))
         };
-        world.lay(from, to, link(self.profile.up.clone(), "up"));
-        world.lay(to, from, link(self.profile.down.clone(), "down"));
+        world.lay(from, to, link(self.profile.up.clone(), "up", up));
+        world.lay(to, from, link(self.profile.down.clone(), "down", down));
 
-        let mut progress = Progress {
-            waiting: self.messages.iter().map(Vec::as_slice).collect(),
-            sent: &self.messages,
-            delivered: Vec::new(),
-            wrong_after: None,
-            finished_at: Instant::ZERO,
-            closed: false,
-        };
+        let exchange = Exchange::new(&self.messages);
+        let mut ears = Ears { exchange, released: 0, finished_at: Instant::ZERO };
         // Nothing happens yet, but the observer is asked now and so hears of the first messages too.
-        world.step(Instant::ZERO, observer, &mut progress);
-        progress.feed(Instant::ZERO, world.endpoint_mut(from));
+        world.step(Instant::ZERO, observer, &mut ears);
         let end = Instant::ZERO + self.limit;
-        while progress.wrong_after.is_none() && world.step(end, observer, &mut progress) {}
-        Ok(report(&world, from, to, progress))
-    }
-}
-
-/// The application on both sides: feeds the sender, and compares what arrives.
-struct Progress<'a> {
-    waiting: VecDeque<&'a [u8]>,
-    sent: &'a [Vec<u8>],
-    delivered: Vec<Payload>,
-    wrong_after: Option<u64>,
-    finished_at: Instant,
-    closed: bool,
-}
-
-impl Progress<'_> {
-    fn feed<P: Protocol>(&mut self, now: Instant, sender: &mut Classic<P>) {
-        while sender.queue_room() > 0 {
-            let Some(message) = self.waiting.pop_front() else { return };
-            if sender.send(now, message).is_err() {
-                return;
+        let at_once = [Instant::ZERO];
+        let times = if self.send_at.is_empty() { &at_once[..] } else { &self.send_at };
+        for (left, &at) in (0..times.len()).rev().zip(times) {
+            while ears.goes_on(at, end) && world.step(at, observer, &mut ears) {}
+            if ears.goes_on(at, end) {
+                world.pass(at);
+                // The last time is that of all the rest.
+                ears.released = if left == 0 { usize::MAX } else { ears.released + 1 };
+                ears.feed(at, world.endpoint_mut(from));
             }
         }
+        while !ears.exchange.is_wrong() && world.step(end, observer, &mut ears) {}
+
+        let (sender, receiver) = (world.endpoint(from), world.endpoint(to));
+        let stats = |from, to| world.link(from, to).map(|link| *link.stats());
+        Ok(Report {
+            verdict: ears.exchange.verdict(sender, world.is_quiet()),
+            delivered: ears.exchange.into_delivered(),
+            elapsed: ears.finished_at.since_epoch(),
+            sender: *sender.stats(),
+            receiver: *receiver.stats(),
+            up: stats(from, to).unwrap_or_default(),
+            down: stats(to, from).unwrap_or_default(),
+            datagrams: world.datagrams(),
+        })
+    }
+
+    /// The network.
+    pub(super) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The endpoint of `protocol` on one side.
+    pub(super) fn side<P: Protocol>(
+        &self,
+        protocol: &P,
+        role: Role,
+        peer: SocketAddr,
+    ) -> Result<Classic<P>, ConfigError> {
+        Classic::new(protocol, Config { role, ..self.config }, peer)
     }
 }
 
-impl<P: Protocol> Application<Classic<P>> for Progress<'_> {
-    fn on_event(&mut self, now: Instant, _: NodeId, event: Event, endpoint: &mut Classic<P>) {
+/// The application on both sides, and when it heard last.
+struct Ears<'a> {
+    exchange: Exchange<'a>,
+    /// How many messages may be sent by now.
+    released: usize,
+    finished_at: Instant,
+}
+
+impl Ears<'_> {
+    /// Whether `at` is still part of the run.
+    fn goes_on(&self, at: Instant, end: Instant) -> bool {
+        !self.exchange.is_wrong() && at <= end
+    }
+
+    fn feed(&mut self, now: Instant, sender: &mut impl Conversation) {
+        let most = self.released.saturating_sub(self.exchange.fed());
+        self.exchange.feed_some(now, sender, most);
+    }
+}
+
+impl<C: Conversation> Application<C> for Ears<'_> {
+    fn on_event(&mut self, now: Instant, _: NodeId, event: Event, endpoint: &mut C) {
         match event {
+            Event::Acknowledged { .. } => self.feed(now, endpoint),
             Event::Delivered(message) => {
-                let next = self.sent.get(self.delivered.len());
-                if self.wrong_after.is_none() && next.is_none_or(|next| next[..] != message[..]) {
-                    self.wrong_after = Some(self.delivered.len() as u64);
-                }
-                self.delivered.push(message);
+                self.exchange.deliver(message);
                 self.finished_at = now;
             }
-            Event::Acknowledged { .. } => self.feed(now, endpoint),
-            Event::GaveUp { .. } => self.closed = true,
+            Event::GaveUp { .. } => {}
         }
-    }
-}
-
-fn report<P: Protocol>(
-    world: &World<Classic<P>>,
-    from: NodeId,
-    to: NodeId,
-    progress: Progress<'_>,
-) -> Report {
-    let (sender, receiver) = (world.endpoint(from), world.endpoint(to));
-    let after = progress.delivered.len() as u64;
-    let missing = progress.sent.len() as u64 - after.min(progress.sent.len() as u64);
-    let verdict = if let Some(after) = progress.wrong_after {
-        Verdict::Wrong { after }
-    } else if progress.closed {
-        Verdict::GaveUp { after }
-    } else if world.is_quiet() && sender.is_stalled() {
-        Verdict::Deadlock { after }
-    } else if !sender.is_idle() || !progress.waiting.is_empty() {
-        Verdict::OutOfTime { after }
-    } else if missing > 0 {
-        Verdict::Missing { messages: missing }
-    } else {
-        Verdict::Intact
-    };
-    let stats = |from, to| world.link(from, to).map(|link| *link.stats());
-    Report {
-        verdict,
-        delivered: progress.delivered,
-        elapsed: progress.finished_at.since_epoch(),
-        sender: *sender.stats(),
-        receiver: *receiver.stats(),
-        up: stats(from, to).unwrap_or_default(),
-        down: stats(to, from).unwrap_or_default(),
-        datagrams: world.datagrams(),
     }
 }

@@ -10,11 +10,13 @@ use core::{
     net::{Ipv4Addr, SocketAddr},
 };
 
+use super::pace::{Pace, Sleeper};
 use crate::{
     batch::Batch,
     ecn::Ecn,
     endpoint::{Endpoint, RecvMeta},
     link::Link,
+    rng::Seed,
     time::Instant,
     trace::{NodeId, Observer, Place, Record, TraceEvent},
 };
@@ -56,6 +58,8 @@ struct Node<E> {
     egress: Egress,
     /// The wake-up that is in the queue and still valid.
     armed: Option<Instant>,
+    /// Only when it is not punctual.
+    sleeper: Option<Sleeper>,
 }
 
 #[derive(Debug)]
@@ -110,6 +114,8 @@ pub struct World<E> {
     /// Events since time last passed.
     events_now: u64,
     datagrams: u64,
+    /// A node whose timer fires for ever at one instant.
+    spinning: Option<NodeId>,
     /// Nodes touched from outside since the last step.
     touched: Vec<usize>,
     space: Vec<u8>,
@@ -150,6 +156,7 @@ impl<E: Endpoint> World<E> {
             now: Instant::ZERO,
             events_now: 0,
             datagrams: 0,
+            spinning: None,
             touched: Vec::new(),
             space: vec![0; 1 << 16],
             tracing: false,
@@ -161,7 +168,7 @@ impl<E: Endpoint> World<E> {
         endpoint.set_tracing(self.tracing);
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         self.touched.push(self.nodes.len());
-        self.nodes.push(Node { endpoint, egress: Egress::Eager, armed: None });
+        self.nodes.push(Node { endpoint, egress: Egress::Eager, armed: None, sleeper: None });
         id
     }
 
@@ -170,14 +177,20 @@ impl<E: Endpoint> World<E> {
         self.nodes[index(node)].egress = egress;
     }
 
+    /// Chooses how punctual `node` is; `seed` is that of its lateness.
+    pub fn set_pace(&mut self, node: NodeId, pace: Pace, seed: Seed) {
+        self.nodes[index(node)].sleeper = Some(Sleeper::new(pace, seed));
+        self.touched.push(index(node));
+    }
+
+    /// How often `node` has woken up late, and how often its application let events wait.
+    pub fn lateness(&self, node: NodeId) -> (u64, u64) {
+        let sleeper = self.nodes[index(node)].sleeper.as_ref();
+        sleeper.map_or((0, 0), |sleeper| (sleeper.late_wakeups, sleeper.reads_deferred))
+    }
+
     /// Lays a link each way: `profile.up` from `a` to `b`, `profile.down` back.
-    pub fn connect(
-        &mut self,
-        a: NodeId,
-        b: NodeId,
-        profile: &crate::link::Profile,
-        seed: crate::rng::Seed,
-    ) {
+    pub fn connect(&mut self, a: NodeId, b: NodeId, profile: &crate::link::Profile, seed: Seed) {
         self.lay(a, b, Link::new(profile.up.clone(), seed.split("up")));
         self.lay(b, a, Link::new(profile.down.clone(), seed.split("down")));
     }
@@ -236,10 +249,27 @@ impl<E: Endpoint> World<E> {
         events
     }
 
-    /// Whether a million events have happened without time passing: packets answer each other for
-    /// ever over links without delay, and nothing more happens in this world.
+    /// Lets time pass up to `until`, but not beyond the next thing that happens: [run](Self::run) to
+    /// there first. What an endpoint is told next from outside, it is told then.
+    pub fn pass(&mut self, until: Instant) {
+        let next = self.wakes.peek().map(|&Reverse((at, ..))| at);
+        let until = next.map_or(until, |next| next.min(until));
+        if until > self.now {
+            (self.now, self.events_now) = (until, 0);
+        }
+    }
+
+    /// Whether time stands still, and nothing more happens in this world: a million events have
+    /// happened at one instant, since packets answer each other for ever over links without delay,
+    /// or a node is [spinning](Self::spinning).
     pub fn is_stuck(&self) -> bool {
-        self.events_now >= EVENTS_PER_INSTANT_MAX
+        self.events_now >= EVENTS_PER_INSTANT_MAX || self.spinning.is_some()
+    }
+
+    /// The node that is woken for ever without time passing, against rule 3 of the
+    /// [contract](crate::endpoint).
+    pub fn spinning(&self) -> Option<NodeId> {
+        self.spinning
     }
 
     /// Whether nothing will ever happen again by itself: no packet is on its way, no timer runs.
@@ -269,6 +299,7 @@ impl<E: Endpoint> World<E> {
             if !self.disarm(wake, at) {
                 continue;
             }
+            let at = at.max(self.now);
             self.events_now = if at > self.now { 0 } else { self.events_now + 1 };
             self.now = at;
             match wake {
@@ -299,16 +330,31 @@ impl<E: Endpoint> World<E> {
         let valid = *armed == Some(at);
         if valid {
             *armed = None;
+            if let Wake::Node(node) = wake
+                && let Some(sleeper) = &mut self.nodes[node].sleeper
+            {
+                sleeper.has_woken(at);
+            }
         }
         valid
     }
 
     fn arm(&mut self, wake: Wake, at: Option<Instant>) {
+        let mut at = at.map(|at| at.max(self.now));
         let armed = match wake {
-            Wake::Node(node) => &mut self.nodes[node].armed,
+            Wake::Node(node) => {
+                let Node { armed, sleeper, .. } = &mut self.nodes[node];
+                if let Some(sleeper) = sleeper {
+                    if armed.is_some() && sleeper.asked == at {
+                        return;
+                    }
+                    sleeper.asked = at;
+                    at = at.map(|deadline| sleeper.wake(deadline));
+                }
+                armed
+            }
             Wake::Pipe(pipe) => &mut self.pipes[pipe].armed,
         };
-        let at = at.map(|at| at.max(self.now));
         if *armed != at {
             *armed = at;
             if let Some(at) = at {
@@ -347,10 +393,7 @@ impl<E: Endpoint> World<E> {
         for _ in 0..TURNS_PER_INSTANT_MAX {
             self.trace_node(node, observer);
             let resume = self.transmit(node, observer);
-            let endpoint = &mut self.nodes[node].endpoint;
-            while let Some(event) = endpoint.poll_event() {
-                app.on_event(self.now, node_id(node), event, endpoint);
-            }
+            let reads_from = self.read(node, app);
             self.trace_node(node, observer);
             let due = self.nodes[node].endpoint.poll_timeout();
             match (resume, due) {
@@ -361,11 +404,47 @@ impl<E: Endpoint> World<E> {
                 }
                 (_, Some(at)) if at <= self.now => {
                     self.nodes[node].endpoint.handle_timeout(self.now);
+                    if let Some(resume) = reads_from {
+                        // Events that nobody reads are due all the time.
+                        self.transmit(node, observer);
+                        self.trace_node(node, observer);
+                        return self.defer(node, resume);
+                    }
                 }
                 (_, due) => return self.arm(Wake::Node(node), due),
             }
         }
-        panic!("{} is woken for ever at {} without time passing", node_id(node), self.now);
+        self.spinning = Some(node_id(node));
+    }
+
+    /// Hands the events of a node to its application; returns when it reads again if it does not
+    /// read now.
+    fn read<A: Application<E>>(&mut self, node: usize, app: &mut A) -> Option<Instant> {
+        let Node { endpoint, sleeper, .. } = &mut self.nodes[node];
+        if let Some(sleeper) = sleeper
+            && sleeper.reads_from > self.now
+        {
+            return Some(sleeper.reads_from);
+        }
+        let mut any = false;
+        while let Some(event) = endpoint.poll_event() {
+            app.on_event(self.now, node_id(node), event, endpoint);
+            any = true;
+        }
+        if let Some(sleeper) = sleeper.as_mut().filter(|_| any) {
+            sleeper.has_read(self.now);
+        }
+        None
+    }
+
+    /// Sleeps until the application reads again, or until a timer fires if that is sooner.
+    fn defer(&mut self, node: usize, resume: Instant) {
+        let Node { endpoint, sleeper, .. } = &mut self.nodes[node];
+        let due = endpoint.poll_timeout().filter(|due| *due > self.now);
+        if let Some(sleeper) = sleeper.as_mut().filter(|_| due.is_none()) {
+            sleeper.reads_deferred += 1;
+        }
+        self.arm(Wake::Node(node), Some(due.map_or(resume, |due| due.min(resume))));
     }
 
     /// Takes packets from a node; returns when to try again if its line is busy.

@@ -9,8 +9,15 @@ mod fewest;
 mod overtaking;
 #[cfg(feature = "cli")]
 mod program;
+mod replay;
+mod rows;
 mod search;
+mod spin;
+mod stateright;
 mod story;
+#[cfg(feature = "cli")]
+#[path = "../support/program.rs"]
+mod support;
 
 use rdtp::{
     channel::{Channel, Overtake},
@@ -62,15 +69,6 @@ fn holds<P: Protocol>(protocol: &P, model: Model) -> Report {
 fn breaks<P: Protocol>(protocol: &P, model: Model, steps: usize) -> Report {
     let report = model.check(protocol);
     let found = (matches!(report.verdict, Verdict::Unsafe(_)), report.steps());
-    assert_eq!(found, (true, Some(steps)), "{protocol:?}, {model:?}: {}", report.verdict);
-    report
-}
-
-/// Safe, but in this many steps in a state from which nothing finishes.
-#[track_caller]
-fn sticks<P: Protocol>(protocol: &P, model: Model, steps: usize) -> Report {
-    let report = model.check(protocol);
-    let found = (matches!(report.verdict, Verdict::Stuck { .. }), report.steps());
     assert_eq!(found, (true, Some(steps)), "{protocol:?}, {model:?}: {}", report.verdict);
     report
 }

@@ -1,8 +1,10 @@
 //! `rdtp check` as its user runs it.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use serde_json::Value;
+
+use super::support::Directory;
 
 fn check(arguments: &str) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_rdtp"))
@@ -57,18 +59,73 @@ fn one_lost_ack_breaks_selective_repeat_with_a_window_too_large() {
 }
 
 #[test]
-fn the_table_has_no_cell_without_a_verdict() {
-    let (code, stdout, _) = check("--all");
+fn the_table_says_what_it_is_worth() {
+    let (code, stdout, _) = check("--all --capacity 1");
     assert_eq!(code, Some(0));
-    let row = |name: &str| {
-        let row = stdout.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
-        row.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
-    };
-    assert!(row("rdt1.0").starts_with("holds wrong in 3 wrong in 4"));
-    assert!(row("rdt3.0").starts_with("holds holds holds holds wrong in 7 wrong in 7"));
-    assert_eq!(row("sr:2"), ["holds"; 7].join(" "), "numbers that never repeat bear everything");
-    assert!(!stdout.contains("open"));
-    for line in stdout.lines().skip(1).take(11) {
-        assert!(line.ends_with("holds"), "a protocol bears what it claims to bear: {line}");
+    assert!(stdout.contains("1 packets in flight"), "{stdout}");
+    let row = stdout.lines().find(|line| line.starts_with("rdt2.2 ")).unwrap();
+    assert!(row.contains("stuck in 2"), "{row}");
+}
+
+#[test]
+fn a_counterexample_is_drawn_or_nothing_is_written() {
+    let directory = Directory::new("check-svg");
+    let file = directory.path("ladder.svg");
+    let svg = format!("--svg {}", file.display());
+    let (code, _, stderr) = check(&format!("rdt3.0 {svg}"));
+    assert_eq!((code, file.exists()), (Some(0), false));
+    assert_eq!(stderr, "rdtp: there is no counterexample to draw\n");
+    let (code, stdout, stderr) = check(&format!("rdt3.0 --channel reorder {svg}"));
+    assert_eq!((code, stderr.as_str()), (Some(1), ""), "{stdout}");
+    let picture = fs::read_to_string(&file).unwrap();
+    assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
+    assert!(picture.contains("deliver WRONG message 2") && picture.contains("packet 0 again"));
+    assert_eq!(directory.names(""), ["ladder.svg"], "no half of a file stays");
+    let (code, _, stderr) = check("rdt3.0 --channel reorder --svg /no/such/directory/x.svg");
+    assert!(code == Some(1) && stderr.contains("/no/such/directory/x.svg"), "{stderr}");
+}
+
+#[test]
+fn a_counterexample_is_played_again() {
+    let (code, stdout, _) = check("gbn --window 4 --bits 2 --channel lose --replay sim");
+    assert_eq!(code, Some(1));
+    let end = "the sender believes 4 messages delivered, 0 were\nthe same failure\n";
+    assert!(stdout.ends_with(end), "{stdout}");
+    let (_, stdout, _) = check("rdt3.0 --channel reorder --replay lab");
+    assert!(stdout.contains("  as received: 101, 102, 101\n"), "{stdout}");
+    assert!(stdout.contains("the same failure\n"), "{stdout}");
+    assert!(stdout.contains("menu alone cannot do this: it has no packet that overtakes"));
+    let (_, stdout, _) = check("rdt2.2 --channel lose --replay lab");
+    assert!(stdout.contains("Deadlock") && stdout.contains("the same failure\n"), "{stdout}");
+    let menu = "rdtp lab client --protocol rdt2.2 --faults real --script 2\n";
+    assert!(stdout.ends_with(menu), "{stdout}");
+    for stage in ["sim", "lab"] {
+        let full = format!("rdt2.2 --channel duplicate --replay {stage}");
+        let (_, stdout, _) = check(&full);
+        assert!(stdout.contains("NOT the same failure: the checked channel is full"), "{stdout}");
     }
+    let (code, stdout, _) = check("rdt2.1 --channel duplicate --replay sim --json");
+    let answer: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &answer["replay"]["reproduced"]), (Some(1), &true.into()));
+    let (code, _, stderr) = check("gbn --replay lab");
+    assert!(code == Some(2) && stderr.contains("--replay sim"), "{stderr}");
+    let (code, _, stderr) = check("rdt3.0 --replay sim");
+    assert_eq!(
+        (code, stderr.as_str()),
+        (Some(0), "rdtp: there is no counterexample to play again\n")
+    );
+}
+
+#[test]
+fn a_model_for_spin_begins_with_the_commands_that_check_it() {
+    let (code, stdout, _) = check("gbn:3/4 --channel lose,reorder --promela -");
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with("/* gbn: "), "{stdout}");
+    assert!(stdout.contains("spin -a model.pml && gcc"), "{stdout}");
+    assert!(stdout.contains("active proctype receiver()"), "{stdout}");
+    let (code, _, stderr) = check("saw:400 --promela -");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("send fewer messages") && stderr.lines().count() == 1, "{stderr}");
+    let (code, _, stderr) = check("rdt3.0 --promela no/such/folder/model.pml");
+    assert_eq!((code, stderr.contains("cannot write")), (Some(1), true), "{stderr}");
 }

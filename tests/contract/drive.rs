@@ -52,6 +52,9 @@ const LATENCY: Duration = Duration::from_millis(1);
 /// Turns without time passing or anything moving after which a driver is said to spin.
 const IDLE_TURNS_MAX: u32 = 3;
 
+/// Turns for each message after which a driver sees no end: several times what any end here needs.
+const TURNS_PER_MESSAGE_MAX: usize = 500;
+
 #[derive(Default)]
 struct Node {
     /// What the socket did not take, and until when it will not.
@@ -94,7 +97,7 @@ impl<'a> Drive<'a> {
     }
 
     fn go(&mut self) -> Result<(), String> {
-        for _ in 0..100_000 {
+        for _ in 0..TURNS_PER_MESSAGE_MAX * self.messages {
             for at in 0..2 {
                 self.turn(at)?;
             }

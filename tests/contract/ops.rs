@@ -16,6 +16,7 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     ];
     let op = prop_oneof![
         8 => at.clone().prop_map(|at| Op::Offer { at }),
+        1 => at.clone().prop_map(|at| Op::Fill { at }),
         12 => (at.clone(), 0..2000_usize, 1..6_usize).prop_map(|(at, room, segments)| {
             // Every other time with room for anything.
             Op::Transmit { at, room: if room < 1000 { 2048 } else { room - 1000 }, segments }

@@ -14,12 +14,13 @@ use rdtp::{
     time::Instant,
 };
 
-use crate::subject::{ADDRESSES, Case, Ends, Subject, address};
+use crate::subject::{ADDRESSES, Case, Ends, Ledger, Subject, address};
 
 /// One call, or one thing that the channel does. `nth` counts datagrams in flight, oldest first.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Offer { at: usize },
+    Fill { at: usize },
     Transmit { at: usize, room: usize, segments: usize },
     Event { at: usize },
     Timeout { at: usize },
@@ -43,6 +44,35 @@ pub(crate) enum Extra {
     EarlyTimeouts,
 }
 
+/// How many messages an application offers at once that wants to fill window and queue.
+const FILL: usize = 50;
+
+/// The reference: what goes in at one end comes out at the other, once, in order, unchanged.
+#[derive(Default)]
+struct Fifo {
+    pushed: usize,
+    popped: usize,
+    waiting: VecDeque<Vec<u8>>,
+}
+
+impl Fifo {
+    fn push(&mut self, message: Vec<u8>) {
+        self.pushed += 1;
+        self.waiting.push_back(message);
+    }
+
+    /// Something came out; says so if it is not the oldest message.
+    fn pop(&mut self, got: &[u8]) -> Check {
+        let nth = self.popped;
+        let expected = self.waiting.pop_front();
+        self.popped += 1;
+        match expected {
+            Some(expected) if expected == got => Ok(()),
+            expected => Err(format!("message {nth}: sent {expected:?}, delivered {got:?}")),
+        }
+    }
+}
+
 struct Flying {
     bytes: Vec<u8>,
     /// How many datagrams sent later have overtaken it.
@@ -58,8 +88,8 @@ pub(crate) struct Play<'a> {
     extra: Extra,
     now: Instant,
     flying: [VecDeque<Flying>; 2],
-    offered: [Vec<Vec<u8>>; 2],
-    delivered: [Vec<Vec<u8>>; 2],
+    /// What each end offered, by the end that offered it.
+    fifo: [Fifo; 2],
     /// Every call that said something, and what it said.
     transcript: String,
 }
@@ -89,8 +119,7 @@ impl<'a> Play<'a> {
             extra,
             now: Instant::ZERO,
             flying: Default::default(),
-            offered: Default::default(),
-            delivered: Default::default(),
+            fifo: Default::default(),
             transcript: String::new(),
         }
     }
@@ -133,12 +162,10 @@ impl<'a> Play<'a> {
     fn apply(&mut self, op: &Op) -> Check {
         match *op {
             Op::Offer { at } => {
-                let message = self.case.message(self.offered[at].len());
-                let taken = self.ends[at].offer(self.now, &message);
-                self.note(at, "offer", taken);
-                if taken {
-                    self.offered[at].push(message);
-                }
+                self.offer(at);
+            }
+            Op::Fill { at } => {
+                let _ = (0..FILL).take_while(|_| self.offer(at)).count();
             }
             Op::Transmit { at, room, segments } => {
                 self.transmit(at, room, segments)?;
@@ -184,6 +211,17 @@ impl<'a> Play<'a> {
         self.check()
     }
 
+    /// Offers the next message; says whether it was taken.
+    fn offer(&mut self, at: usize) -> bool {
+        let message = self.case.message(self.fifo[at].pushed);
+        let taken = self.ends[at].offer(self.now, &message);
+        self.note(at, "offer", taken);
+        if taken {
+            self.fifo[at].push(message);
+        }
+        taken
+    }
+
     /// One call of `poll_transmit`; says whether it gave something.
     fn transmit(&mut self, at: usize, room: usize, segments: usize) -> Result<bool, String> {
         let mut space = vec![0; room];
@@ -208,7 +246,9 @@ impl<'a> Play<'a> {
             return Err(format!("an event was ready at {} but due at {due:?}", self.now));
         }
         self.note(at, "event", (&heard.text, &heard.delivered));
-        self.delivered[at].extend(heard.delivered);
+        if let (Some(message), false) = (heard.delivered, self.wild) {
+            self.fifo[1 - at].pop(&message)?;
+        }
         Ok(true)
     }
 
@@ -254,15 +294,45 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// What must hold after every step of an honest pair over a channel that it bears.
     fn check(&self) -> Check {
         if self.wild {
             return Ok(());
         }
-        for at in 0..2 {
-            let (sent, got) = (&self.offered[1 - at], &self.delivered[at]);
-            if !sent.starts_with(got) {
-                return Err(format!("sent {sent:?}, delivered {got:?}"));
-            }
+        (0..2).try_for_each(|at| {
+            let Some(own) = self.ends[at].ledger() else { return Ok(()) };
+            self.check_belief(at, own)?;
+            self.check_limits(at, own)
+        })
+    }
+
+    fn check_belief(&self, at: usize, own: Ledger) -> Check {
+        if own.unacked + own.believed != self.fifo[at].pushed as u64 {
+            return Err(format!("{own:?}, but {} messages were sent", self.fifo[at].pushed));
+        }
+        // Over a perfect channel some believe without evidence, and are right later.
+        match self.ends[1 - at].ledger() {
+            Some(peer) if self.allowed != Channel::PERFECT && own.believed > peer.delivered => Err(
+                format!("{} messages believed delivered, {} were", own.believed, peer.delivered),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_limits(&self, at: usize, own: Ledger) -> Check {
+        let Some(limits) = self.case.limits else { return Ok(()) };
+        let fetched = self.fifo[1 - at].popped as u64;
+        let waiting = own.delivered.saturating_sub(fetched);
+        if own.unacked > limits.unacked_max as u64 || waiting > limits.inbox_max as u64 {
+            return Err(format!("{own:?}, {waiting} not fetched: more than {limits:?}"));
+        }
+        let due = self.ends[at].poll_timeout();
+        if due.is_some_and(|due| due > self.now + limits.deadline_within) {
+            return Err(format!("due at {due:?}, {:?} from now at most", limits.deadline_within));
+        }
+        // Whoever bears loss has something to wait for as long as anything is unacknowledged.
+        if self.allowed.lose && own.unacked > 0 && due.is_none() {
+            return Err("unacknowledged messages, and no deadline".into());
         }
         Ok(())
     }
@@ -279,10 +349,16 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    /// Everything was delivered, and whoever keeps account of it knows.
+    fn is_done(&self) -> bool {
+        let known = |at: usize| self.ends[at].ledger().is_none_or(|own| own.unacked == 0);
+        (0..2).all(|at| self.fifo[at].waiting.is_empty() && known(at))
+    }
+
     /// From here on the channel is fair and the driver diligent: everything must arrive.
     pub(crate) fn finish(&mut self) -> Check {
-        for _ in 0..20_000 {
-            if (0..2).all(|at| self.delivered[at] == self.offered[1 - at]) {
+        for _ in 0..10_000 {
+            if self.is_done() {
                 return Ok(());
             }
             let mut moved = false;

@@ -30,10 +30,25 @@ pub(crate) struct Heard {
     pub(crate) delivered: Option<Vec<u8>>,
 }
 
+/// What an endpoint says of its own progress, in messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ledger {
+    /// Taken, and not believed delivered.
+    pub(crate) unacked: u64,
+    /// Believed delivered at the peer.
+    pub(crate) believed: u64,
+    /// Delivered here, whether or not the application has fetched them.
+    pub(crate) delivered: u64,
+}
+
 /// What the contract must know of an endpoint beyond the trait.
 pub(crate) trait App: Endpoint {
     /// Hands a message over for the peer; false when it is refused.
     fn offer(&mut self, now: Instant, message: &[u8]) -> bool;
+    /// Its progress, if it keeps account of it.
+    fn ledger(&self) -> Option<Ledger> {
+        None
+    }
     /// What an event says.
     fn hear(event: Self::Event) -> Heard;
 }
@@ -41,6 +56,14 @@ pub(crate) trait App: Endpoint {
 impl App for Box<dyn Conversation + Send> {
     fn offer(&mut self, now: Instant, message: &[u8]) -> bool {
         self.send(now, message).is_ok()
+    }
+    fn ledger(&self) -> Option<Ledger> {
+        let stats = self.stats();
+        Some(Ledger {
+            unacked: self.unacked(),
+            believed: stats.messages_acknowledged,
+            delivered: stats.messages_delivered,
+        })
     }
     fn hear(event: Event) -> Heard {
         let text = format!("{event:?}");
@@ -97,6 +120,7 @@ impl<P: Protocol> App for lab::Server<P> {
 /// Any endpoint, with events made equal.
 pub(crate) trait Subject: Endpoint<Event = Heard> {
     fn offer(&mut self, now: Instant, message: &[u8]) -> bool;
+    fn ledger(&self) -> Option<Ledger>;
 }
 
 struct Uniform<A>(A);
@@ -130,6 +154,9 @@ impl<A: App> Subject for Uniform<A> {
     fn offer(&mut self, now: Instant, message: &[u8]) -> bool {
         self.0.offer(now, message)
     }
+    fn ledger(&self) -> Option<Ledger> {
+        self.0.ledger()
+    }
 }
 
 /// The addresses of the two ends.
@@ -141,6 +168,17 @@ pub(crate) const fn address(host: u8) -> SocketAddr {
 
 pub(crate) type Ends = [Box<dyn Subject>; 2];
 
+/// How much an end may hold at any moment, and how far away its deadlines are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Messages that wait for room in the window, and in the window.
+    pub(crate) unacked_max: usize,
+    /// Delivered messages that the application has not fetched.
+    pub(crate) inbox_max: usize,
+    /// From now to the next deadline.
+    pub(crate) deadline_within: Duration,
+}
+
 /// Two ends that talk to each other.
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -151,6 +189,8 @@ pub(crate) struct Case {
     /// The most that one end may hold in all its queues whatever its peer does: messages taken from
     /// the application, events for it, datagrams for the driver.
     pub(crate) holds_max: usize,
+    /// What holds for an honest end at any moment, where it is known.
+    pub(crate) limits: Option<Limits>,
     make: Box<dyn Fn() -> Ends>,
 }
 
@@ -164,7 +204,7 @@ impl Case {
             let (a, b) = ends();
             [Box::new(Uniform(a)), Box::new(Uniform(b))]
         });
-        Self { name, sound, codec: Codec::default(), holds_max: usize::MAX, make }
+        Self { name, sound, codec: Codec::default(), holds_max: usize::MAX, limits: None, make }
     }
 
     /// Fresh ends.
@@ -190,6 +230,9 @@ pub(crate) const QUEUE: usize = 8;
 const INBOX: usize = 8;
 const OUTBOX: usize = 8;
 const PEERS: usize = 16;
+
+/// The longest timeout of any protocol under test.
+const DEADLINE_MAX: Duration = Adaptive::LOCAL.rto_max;
 
 /// The largest window of any protocol under test.
 const WINDOW: usize = 32;
@@ -287,6 +330,13 @@ impl Kind {
 
     fn finish(self, mut case: Case, peers: usize) -> Case {
         case.codec = self.codec;
+        let usual = self.config(Role::Duplex);
+        case.limits = Some(Limits {
+            unacked_max: usual.queue_messages_max + WINDOW,
+            // Selective repeat may pass its limit by a window when a gap closes.
+            inbox_max: usual.inbox_messages_max + WINDOW,
+            deadline_within: DEADLINE_MAX,
+        });
         if self.tight {
             // What is in the window, the queues, and news that are told once.
             case.holds_max = peers * (QUEUE + INBOX + 2 * OUTBOX + 2 * WINDOW + 4);

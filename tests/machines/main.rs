@@ -1,7 +1,7 @@
 //! The machines of the textbook, held to their figures.
 //!
-//! `table.rs` visits every state that inputs can lead to and holds `step` to the transition table;
-//! `scripts.rs` has one table of actions and expectations for each machine.
+//! `walk.rs` visits every state that inputs can lead to, and `table.rs` so holds `step` to the
+//! transition table; `scripts.rs` has one table of actions and expectations for each machine.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,3 +11,4 @@
 
 mod scripts;
 mod table;
+mod walk;

@@ -1,75 +1,15 @@
 //! The transition table and the behaviour agree: every step is an arrow of the table, causes what
 //! the arrow promises, and every arrow is taken.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
-
 use rdtp::{
     classic::{
-        Does, Effect, Effects, Input, Machine, Packet, Protocol, Spec, State, Visitor,
+        Does, Effect, Effects, Machine, Packet, Protocol, Spec, Visitor,
         diagram::{self, Notation},
     },
     trace::Tag,
 };
 
-/// Everything that can happen to a machine with numbers below `numbers`.
-fn inputs(numbers: u64) -> Vec<Input<u8>> {
-    let numbered = (0..numbers).flat_map(|seq| {
-        [
-            Input::Arrive(Packet::Data { seq, data: 7 }),
-            Input::Arrive(Packet::Ack { seq }),
-            Input::Arrive(Packet::Nak { seq }),
-            Input::Expire(Tag::Packet(seq)),
-        ]
-    });
-    [Input::Send(7), Input::ArriveCorrupt, Input::Expire(Tag::Oldest)]
-        .into_iter()
-        .chain(numbered)
-        .collect()
-}
-
-/// Visits the machine's states breadth first; returns how many there are.
-fn explore<M: Machine<u8>>(name: &str, machine: M, numbers: u64) -> usize {
-    let table = machine.table();
-    let names: BTreeSet<_> = table.iter().map(|arrow| arrow.rule.name).collect();
-    assert!(!names.is_empty(), "{name} has no arrows");
-    let mut taken = BTreeSet::new();
-    let mut seen = HashSet::from([machine.clone()]);
-    let mut frontier = VecDeque::from([machine]);
-    let mut effects = Effects::default();
-    while let Some(machine) = frontier.pop_front() {
-        for input in inputs(numbers) {
-            let mut next = machine.clone();
-            let context = format!("{name} in {} on {input:?}", machine.state().label());
-            let fired = next.step(input, &mut effects);
-            assert_eq!(fired.from, machine.state(), "{context}");
-            assert_eq!(fired.to, next.state(), "{context}");
-            let arrow = table.iter().find(|arrow| {
-                std::ptr::eq(arrow.rule, fired.rule)
-                    && arrow.from == fired.from.label()
-                    && arrow.to == fired.to.label()
-            });
-            let Some(arrow) = arrow else { panic!("{context}: no arrow {}", fired.rule.name) };
-            assert!(
-                Does::describes(arrow.rule.does, effects.as_slice()),
-                "{context}: arrow {} promises {:?}, got {:?}",
-                arrow.rule.name,
-                arrow.rule.does,
-                effects.as_slice()
-            );
-            if fired.rule.refuses.is_some() && fired.rule.does.is_empty() && fired.from == fired.to
-            {
-                assert_eq!(next, machine, "{context}: ignored, yet something changed");
-            }
-            effects.drain().for_each(drop);
-            taken.insert(fired.rule.name);
-            if seen.insert(next.clone()) {
-                frontier.push_back(next);
-            }
-        }
-    }
-    assert_eq!(taken, names, "{name}: arrows that nothing takes");
-    seen.len()
-}
+use crate::walk::{explore, inputs};
 
 struct Explore<'a>(&'a str);
 
@@ -78,9 +18,12 @@ impl Visitor for Explore<'_> {
     fn visit<P: Protocol>(self, protocol: P) -> (usize, usize) {
         // One number more than there are: garbage that passed the checksum.
         let numbers = protocol.modulus().count() + 1;
-        let sender = explore(&format!("{} sender", self.0), protocol.sender::<u8>(), numbers);
-        let receiver = explore(&format!("{} receiver", self.0), protocol.receiver::<u8>(), numbers);
-        (sender, receiver)
+        let sender = explore(protocol.sender::<u8>(), numbers);
+        let receiver = explore(protocol.receiver::<u8>(), numbers);
+        (
+            sender.unwrap_or_else(|astray| panic!("{} sender {}", self.0, astray.what)),
+            receiver.unwrap_or_else(|astray| panic!("{} receiver {}", self.0, astray.what)),
+        )
     }
 }
 

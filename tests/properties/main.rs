@@ -1,17 +1,22 @@
-//! Every protocol within its tolerance, under arbitrary payloads and fault schedules that shrink.
+//! Every protocol within its tolerance, under arbitrary payloads and schedules of faults that
+//! shrink to the fewest.
 //!
-//! The channel here is a list of packets in flight that a schedule of operations drops, copies,
-//! damages and delivers, as far as the protocol's own `tolerates()` allows. After every operation:
-//! what was delivered is a prefix of what was sent, the sender believes no more than was delivered,
-//! and no timer spins. Afterwards the channel is fair, and everything must arrive.
+//! The faults and the checks at every step are those of `rdtp::harness`, which anybody can use for
+//! a protocol of their own; `endpoint.rs` does so with an endpoint that is no pair of machines.
 
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-mod channel;
+mod endpoint;
+mod shrinking;
 
-use channel::{Op, Pair};
+use core::{net::SocketAddr, time::Duration};
+
 use proptest::{collection::vec, prelude::*, test_runner::Config as Cases};
-use rdtp::classic::{Role, Spec};
+use rdtp::{
+    channel::Channel,
+    classic::{Config, ConfigError, Conversation, Role, Spec, Timeout},
+    harness::{Failure, Fault, Flaw, Play, Schedule, Schedules, Strike, Way, schedules},
+};
 
 /// Protocols with parameters for every kind of tolerance.
 const SPECS: [&str; 15] = [
@@ -35,17 +40,9 @@ const SPECS: [&str; 15] = [
 /// Those whose feedback is numbered and timed, so that both directions may share a bad channel.
 const DUPLEX: [&str; 7] = ["rdt3.0", "saw:4", "gbn:4/5", "gbn:3/7", "gbn", "sr:2/4", "sr"];
 
-fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let way = any::<bool>();
-    let op = prop_oneof![
-        6 => (way, 0_usize..6).prop_map(|(up, nth)| Op::Deliver { up, nth }),
-        2 => (way, 0_usize..6).prop_map(|(up, nth)| Op::Lose { up, nth }),
-        2 => (way, 0_usize..6).prop_map(|(up, nth)| Op::Duplicate { up, nth }),
-        2 => (way, 0_usize..6, any::<u16>()).prop_map(|(up, nth, bit)| Op::Corrupt { up, nth, bit }),
-        3 => (1_u64..80).prop_map(|millis| Op::Wait { millis }),
-        2 => Just(Op::Timeout),
-    ];
-    vec(op, 0..120)
+/// Schedules for any protocol: each run leaves out what its protocol does not bear.
+fn any_schedule() -> Schedules {
+    schedules(Channel::HOSTILE).faults_max(24).datagrams(60)
 }
 
 /// Payloads of all sizes, empty ones too. Messages are told apart by content where it matters: each
@@ -59,6 +56,26 @@ fn indexed(count: u8) -> Vec<Vec<u8>> {
     (0..count).map(|i| vec![i; usize::from(i % 5) + 1]).collect()
 }
 
+type Made = Result<Box<dyn Conversation + Send>, ConfigError>;
+
+fn endpoint(spec: Spec) -> impl FnMut(Role, SocketAddr) -> Made {
+    move |role, peer| {
+        let config = Config {
+            role,
+            timeout: Timeout::Fixed(Duration::from_millis(30)),
+            attempts_max: None,
+            inbox_messages_max: 1 << 16,
+            ..Config::default()
+        };
+        spec.endpoint(config, peer)
+    }
+}
+
+fn run(name: &str, play: Play, schedule: &Schedule) -> Result<(), Failure> {
+    let spec = Spec::parse_even_if_illegal(name).unwrap();
+    play.over(spec.tolerates()).run_with(schedule, endpoint(spec))
+}
+
 proptest! {
     #![proptest_config(Cases { cases: 2000, ..Cases::default() })]
 
@@ -66,22 +83,18 @@ proptest! {
     fn every_protocol_keeps_its_promise(
         which in 0..SPECS.len(),
         messages in payloads(),
-        ops in ops(),
+        schedule in any_schedule(),
     ) {
-        let spec: Spec = SPECS[which].parse().unwrap();
-        let mut pair = Pair::new(spec, Role::Sender, Role::Receiver);
-        pair.send_up(&messages);
-        pair.play(&ops)?;
-        pair.finish()?;
+        run(SPECS[which], Play::new(messages), &schedule)?;
     }
 
     #[test]
-    fn numbers_wrap_without_harm(which in 0..SPECS.len(), count in 30_u8..60, ops in ops()) {
-        let spec: Spec = SPECS[which].parse().unwrap();
-        let mut pair = Pair::new(spec, Role::Sender, Role::Receiver);
-        pair.send_up(&indexed(count));
-        pair.play(&ops)?;
-        pair.finish()?;
+    fn numbers_wrap_without_harm(
+        which in 0..SPECS.len(),
+        count in 30_u8..60,
+        schedule in any_schedule(),
+    ) {
+        run(SPECS[which], Play::new(indexed(count)), &schedule)?;
     }
 
     #[test]
@@ -89,14 +102,9 @@ proptest! {
         which in 0..DUPLEX.len(),
         up in payloads(),
         down in payloads(),
-        ops in ops(),
+        schedule in any_schedule(),
     ) {
-        let spec: Spec = DUPLEX[which].parse().unwrap();
-        let mut pair = Pair::new(spec, Role::Duplex, Role::Duplex);
-        pair.send_up(&up);
-        pair.send_down(&down);
-        pair.play(&ops)?;
-        pair.finish()?;
+        run(DUPLEX[which], Play::new(up).back(down), &schedule)?;
     }
 }
 
@@ -104,32 +112,23 @@ proptest! {
 #[test]
 fn every_protocol_is_full_duplex_over_a_perfect_channel() {
     for spec in Spec::book() {
-        let mut pair = Pair::new(spec, Role::Duplex, Role::Duplex);
-        pair.send_up(&indexed(40));
-        pair.send_down(&indexed(33));
-        pair.finish().unwrap_or_else(|error| panic!("{spec}: {error}"));
+        let play = Play::new(indexed(40)).back(indexed(33));
+        let outcome = play.run_with(&Schedule::default(), endpoint(spec));
+        outcome.unwrap_or_else(|error| panic!("{spec}: {error}"));
     }
 }
 
 /// The harness has teeth: outside its tolerance a protocol is caught.
 #[test]
 fn outside_their_tolerance_they_are_caught() {
-    let late_copy = [
-        Op::Duplicate { up: true, nth: 0 },
-        Op::Deliver { up: true, nth: 0 },
-        Op::Deliver { up: false, nth: 0 },
-        Op::Deliver { up: true, nth: 1 },
-        Op::Deliver { up: true, nth: 0 },
-    ];
-    let mut pair = Pair::new("rdt3.0".parse().unwrap(), Role::Sender, Role::Receiver);
-    pair.allow_everything();
-    pair.send_up(&indexed(5));
-    let caught = pair.play(&late_copy).and_then(|()| pair.finish());
-    assert!(caught.is_err(), "an old copy of packet 0 is delivered as message 2");
-
-    let mut pair = Pair::new("rdt2.2".parse().unwrap(), Role::Sender, Role::Receiver);
-    pair.allow_everything();
-    pair.send_up(&indexed(5));
-    let caught = pair.play(&[Op::Lose { up: true, nth: 0 }]).and_then(|()| pair.finish());
-    assert!(caught.is_err(), "rdt 2.2 waits for ever after one loss");
+    let strike = |fault| Schedule(vec![Strike { way: Way::Up, nth: 1, fault }]);
+    let caught = |name: &str, fault| {
+        let play = Play::new(indexed(5)).over(Channel::HOSTILE);
+        play.run_with(&strike(fault), endpoint(name.parse().unwrap())).unwrap_err()
+    };
+    let late = Duration::from_millis(25);
+    let failure = caught("rdt3.0", Fault::Duplicate { late });
+    assert_eq!(failure.flaw, Flaw::Delivered { message: 2 }, "an old copy of packet 0: {failure}");
+    let failure = caught("rdt2.2", Fault::Drop);
+    assert_eq!(failure.flaw, Flaw::Deadlock { delivered: 0 }, "it waits for ever: {failure}");
 }

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 6] = [
     &["endpoint", "batch", "trace", "hub"],
     &["classic", "transport", "link", "app"],
     &["sim", "check", "capture", "net"],
-    &["manual", "main", "cli"],
+    &["harness", "manual", "main", "cli"],
 ];
 
 /// Importer and imported that may stand on one layer above L2, each for a reason.

@@ -73,7 +73,9 @@ pub(super) fn pieces(ladder: &Ladder) -> Vec<Piece> {
         }
         let starts: Vec<usize> = kept_arrivals(ladder, &keep).collect();
         for start in starts {
-            keep[start] = true;
+            if let Some(keep) = keep.get_mut(start) {
+                *keep = true;
+            }
         }
         close_small_gaps(&mut keep);
     }

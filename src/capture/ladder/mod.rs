@@ -17,22 +17,24 @@
 //!
 //! A node's k-th [`Transmit`](TraceEvent::Transmit) is the k-th datagram of the link it is on, and the
 //! link reports its fates under that number. So the ladder must observe a run from its start. What
-//! arrives without such a report, as behind real sockets, ends the oldest arrow on its way with the
-//! same label.
+//! arrives without such a report ends the oldest arrow on its way with the same label. Behind real
+//! sockets, see [`over_sockets`](Ladder::over_sockets) and [`seen_by`](Ladder::seen_by).
 
 mod fold;
+mod sockets;
 mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     string::{String, ToString},
     vec::Vec,
 };
 
 pub use fold::Fold;
+use sockets::{Label, Sight};
 
 use crate::{
     endpoint::DropReason,
@@ -81,7 +83,7 @@ pub struct Arrow {
     pub message: Option<u64>,
     /// When it left.
     pub sent: Instant,
-    /// The block in which it left.
+    /// The block in which it left; no block has that number when that was not seen.
     pub departs: usize,
     /// The blocks in which it and its copies arrived, and when.
     pub arrivals: Vec<(usize, Instant)>,
@@ -234,6 +236,9 @@ pub struct Ladder {
     /// Which message the newest packet of a number carries.
     carries: BTreeMap<(Edge, u64), u64>,
     by_datagram: BTreeMap<(Edge, u64), usize>,
+    /// Packets whose arrival no link will report.
+    flying: BTreeMap<Label, VecDeque<usize>>,
+    sight: Sight,
     /// The highest datagram that has arrived from each side.
     newest: [Option<u64>; 2],
     /// The block of a link's arrival that the endpoint has not yet taken.
@@ -241,6 +246,7 @@ pub struct Ladder {
     /// The block of the last step.
     stepped: Option<usize>,
     linked: bool,
+    blocks_max: usize,
     unrecorded: u64,
     wrong: Option<u64>,
 }
@@ -264,10 +270,13 @@ impl Ladder {
             messages: [0; 2],
             carries: BTreeMap::new(),
             by_datagram: BTreeMap::new(),
+            flying: BTreeMap::new(),
+            sight: Sight::default(),
             newest: [None; 2],
             awaited: None,
             stepped: None,
             linked: false,
+            blocks_max: Self::BLOCKS_MAX,
             unrecorded: 0,
             wrong: None,
         }
@@ -332,7 +341,7 @@ impl Ladder {
         let last = self.blocks.last();
         let goes_on = !fresh && last.is_some_and(|block| block.edge == edge && block.at == at);
         if !goes_on {
-            if self.blocks.len() == Self::BLOCKS_MAX {
+            if self.blocks.len() >= self.blocks_max {
                 self.unrecorded += 1;
                 return None;
             }
@@ -371,6 +380,9 @@ impl Ladder {
             duplicated: false,
             overtaken: false,
         });
+        if !self.linked {
+            self.await_arrival(arrow);
+        }
     }
 
     fn message_of(&mut self, edge: Edge, packet: PacketInfo, attempt: u32) -> Option<u64> {
@@ -387,22 +399,26 @@ impl Ladder {
     }
 
     fn fate(&mut self, at: Instant, from: Edge, datagram: u64, fate: Fate) {
-        self.linked = true;
+        self.linked = self.sight == Sight::Links;
         let Some(&number) = self.by_datagram.get(&(from, datagram)) else { return };
         let Some(arrow) = self.arrows.get_mut(number) else { return };
         match fate {
             // Of a packet that was copied, only the copy was lost.
             Fate::LinkFull if arrow.duplicated => {}
-            Fate::Lost | Fate::Outage | Fate::QueueFull | Fate::LinkFull => arrow.lost = Some(fate),
-            Fate::Corrupted { .. } | Fate::Truncated { .. } => arrow.damaged = true,
-            Fate::Duplicated => arrow.duplicated = true,
-            Fate::Held { .. } => {}
-            Fate::Arrived => {
+            _ if fate.is_loss() => {
+                arrow.lost = Some(fate);
+                self.forget_flying(number);
+            }
+            _ if fate.is_damage() => arrow.damaged = true,
+            _ if fate.is_copy() => arrow.duplicated = true,
+            // After the link, it goes into a socket.
+            Fate::Arrived if self.sight == Sight::Links => {
                 let newest = &mut self.newest[from.index()];
                 arrow.overtaken |= newest.is_some_and(|newest| newest > datagram);
                 *newest = (*newest).max(Some(datagram));
                 self.arrive(at, number);
             }
+            _ => {}
         }
     }
 
@@ -426,20 +442,14 @@ impl Ladder {
         if self.awaited.take().is_some_and(|place| place + 1 == self.blocks.len()) {
             return;
         }
-        let waits = |arrow: &Arrow| {
-            arrow.from != edge && arrow.packet == packet && arrow.arrivals.is_empty()
+        let found = match self.sight {
+            Sight::OneSide => return self.come_in(at, edge, packet),
+            Sight::Links if self.linked => None,
+            Sight::Links | Sight::Labels => self.find_flying(edge, packet),
         };
-        let found = if self.linked { None } else { self.arrows.iter().position(waits) };
         match found {
-            Some(number) => {
-                self.arrive(at, number);
-                self.awaited = None;
-            }
-            None => {
-                if let Some(block) = self.open(at, edge, true) {
-                    block.notes.push(Note::Stray(packet));
-                }
-            }
+            Some(number) => self.arrive_over_socket(at, number),
+            None => self.stray(at, edge, packet),
         }
     }
 
@@ -483,6 +493,7 @@ impl Observer for Ladder {
             TraceEvent::Receive { packet } => self.receive(at, edge, packet),
             TraceEvent::ReceiveCorrupt { error, .. } => {
                 self.awaited = None;
+                self.receive_damaged(at, edge);
                 self.note(at, edge, Note::Damaged(error));
             }
             TraceEvent::Step { side, rule, from, to } => {

@@ -12,6 +12,7 @@ use core::fmt::Write as _;
 use super::{
     Arrow, Block, Edge, Ladder, Note,
     fold::{Piece, pieces},
+    sockets::Sight,
 };
 use crate::{
     capture::{
@@ -97,6 +98,12 @@ fn usual_flight(ladder: &Ladder) -> u64 {
         })
         .filter(|flight| *flight > 0)
         .collect();
+    if flights.is_empty() {
+        // One side of a run: the pauses are what there is to go by.
+        let pairs = ladder.blocks.windows(2);
+        let gaps = pairs.map(|pair| pair[1].at.as_nanos().saturating_sub(pair[0].at.as_nanos()));
+        flights.extend(gaps.filter(|gap| *gap > 0));
+    }
     flights.sort_unstable();
     flights.get(flights.len() / 2).copied().unwrap_or(1)
 }
@@ -300,6 +307,7 @@ fn label(arrow: &Arrow, fall: i64, sheet: &Sheet, out: &mut String) {
         let (x, y) = (x1 + (x2 - x1) * 6 / 10, y1 + fall * 6 / 10);
         let word = match fate {
             Fate::Outage => "lost in an outage",
+            Fate::TooLarge => "too large",
             Fate::QueueFull => "queue full",
             Fate::LinkFull => "link full",
             _ => "lost",
@@ -422,7 +430,11 @@ fn legend(ladder: &Ladder, bottom: i64, out: &mut String) {
     entry("ack", "feedback", any(|arrow| !arrow.is_data()));
     entry("timer", "timer runs", has_timer);
     let dashed = |arrow: &Arrow| arrow.arrivals.len() != 1 && arrow.lost.is_none();
-    entry("rule dash", "copy, or not all of it drawn", ladder.arrows.iter().any(dashed));
+    let dash = match ladder.sight {
+        Sight::OneSide => "into the network, or out of it",
+        _ => "copy, or not all of it drawn",
+    };
+    entry("rule dash", dash, ladder.arrows.iter().any(dashed));
     entry("bad", "damaged on the way", any(|arrow| arrow.damaged));
     if ladder.unrecorded > 0 {
         entry("rule", &format!("and {} events more", ladder.unrecorded), true);

@@ -171,3 +171,75 @@ fn damage_and_copies_are_marked() {
         "{said:?}"
     );
 }
+
+/// The records of a run in the simulator, to be told again as sockets would.
+fn records(protocol: &str, link: &str, messages: usize) -> Vec<crate::trace::Record> {
+    let mut records = Vec::new();
+    let config = Config { timeout: Timeout::Fixed(Duration::from_millis(75)), ..Config::default() };
+    let transfer = Transfer::new(alloc::vec![b"message".to_vec(); messages]);
+    let transfer = transfer.over(link.parse().unwrap()).config(config).seed(5);
+    transfer.run(protocol.parse().unwrap(), &mut records).unwrap();
+    records
+}
+
+#[test]
+fn over_sockets_every_packet_finds_the_arrow_that_the_link_would_have_named() {
+    use crate::trace::{Fate, Observer, TraceEvent};
+    for protocol in ["rdt3.0", "gbn:4", "sr:4"] {
+        let records = records(protocol, "loss=15%,dup=15%,corrupt=15%,delay=25ms", 60);
+        let (mut told, mut found) = (Ladder::new(""), Ladder::new("").over_sockets());
+        for record in &records {
+            told.record(record);
+        }
+        // Behind sockets all leave their link before the first is taken.
+        let arrived = |record: &&crate::trace::Record| {
+            matches!(record.event, TraceEvent::Link { fate: Fate::Arrived, .. })
+        };
+        for record in records.iter().filter(|record| !arrived(record)) {
+            found.record(record);
+        }
+        let fates = |ladder: &Ladder| -> Vec<_> {
+            let fate = |a: &super::Arrow| (a.packet, a.lost, a.damaged, a.arrivals.len());
+            ladder.arrows().iter().map(fate).collect()
+        };
+        assert_eq!(fates(&found), fates(&told), "{protocol}");
+    }
+}
+
+#[test]
+fn one_side_sees_half_arrows() {
+    use crate::trace::{Fate, NodeId, Observer, Place, TraceEvent};
+    let records = records("gbn:4", "loss=10%,corrupt=10%,delay=25ms", 200);
+    let here = Place::Node(NodeId(0));
+    let mut ladder = Ladder::new("").seen_by(NodeId(0));
+    for record in &records {
+        let mine = matches!(record.place, Place::Link { from: NodeId(0), .. });
+        if record.place == here || mine {
+            ladder.record(record);
+        }
+    }
+    let count = |test: fn(&TraceEvent) -> bool| {
+        records.iter().filter(|record| record.place == here && test(&record.event)).count()
+    };
+    let sent = count(|event| matches!(event, TraceEvent::Transmit { .. }));
+    let taken = count(|event| matches!(event, TraceEvent::Receive { .. }));
+    let (out, back): (Vec<_>, Vec<_>) = ladder.arrows().iter().partition(|arrow| arrow.is_data());
+    assert_eq!((out.len(), back.len()), (sent, taken));
+    assert!(out.iter().all(|arrow| arrow.arrivals.is_empty()), "nobody knows");
+    assert!(out.iter().any(|arrow| arrow.lost == Some(Fate::Lost)), "its own link lost that");
+    let text = ladder.to_text();
+    assert!(text.contains("A, sender │") && text.contains("│ the network"), "{text}");
+    assert!(text.contains("┄ into the network, or out of it") && text.contains("left out"));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    well_formed(&ladder.clone().folded(Fold::NEVER).to_svg());
+    let _ = reasons::explain(&ladder);
+}
+
+#[test]
+fn a_limited_ladder_counts_the_rest() {
+    let mut ladder = Ladder::new("").limited(40);
+    let transfer = Transfer::new(alloc::vec![b"m".to_vec(); 50]);
+    transfer.run("rdt3.0".parse().unwrap(), &mut ladder).unwrap();
+    assert_eq!(ladder.blocks().len(), 40);
+    assert!(ladder.to_text().contains(" events more)"));
+}

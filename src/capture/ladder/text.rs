@@ -11,6 +11,7 @@ use core::fmt::Write as _;
 use super::{
     Arrow, Edge, Ladder,
     fold::{Piece, pieces},
+    sockets::Sight,
 };
 use crate::{
     capture::{clock, svg::wrap},
@@ -278,6 +279,7 @@ fn depart(path: &Path<'_>, rows: &mut [Row]) {
     if let Some(fate) = arrow.lost {
         let word = match fate {
             Fate::Outage => "✗ outage",
+            Fate::TooLarge => "✗ too large",
             Fate::QueueFull => "✗ queue full",
             Fate::LinkFull => "✗ link full",
             _ => "✗ lost",
@@ -331,6 +333,9 @@ fn legend(ladder: &Ladder, out: &mut String) {
     }
     if ladder.arrows.iter().any(|arrow| arrow.damaged) {
         words.push("* damaged on the way");
+    }
+    if ladder.sight == Sight::OneSide {
+        words.push("┄ into the network, or out of it");
     }
     if !words.is_empty() {
         let _ = writeln!(out, "{:>TIME$} {}", "", words.join("   "));

@@ -2,24 +2,29 @@
 //!
 //! Exit status: 0 it holds, 1 a counterexample, 2 bad usage, 3 the bound on states was reached.
 
+mod answer;
 mod hands;
+mod promela;
+pub(crate) mod replay;
 mod table;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
 use rdtp::{
+    capture::{Ladder, ladder::Fold},
     channel::{Channel, Overtake},
-    check::{Message, Model, Report, STATES_MAX, Step, Trace, Verdict},
-    classic::{Packet, Protocol, Spec, SpecError, Visitor},
+    check::{Model, Report, STATES_MAX, Trace, Verdict, Violation},
+    classic::{Protocol, Spec, SpecError, Visitor},
     net::Clock,
     seq::Modulus,
-    wire::Kind,
+    trace::{NodeId, Observer as _},
 };
-use serde::Serialize;
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, states, whole};
+use answer::Answer;
 use hands::Hands;
+use replay::Stage;
 
 /// The window of a windowed protocol when none is given: spaces grow fast with it.
 const WINDOW_DEFAULT: u64 = 2;
@@ -54,7 +59,7 @@ pub(crate) struct Options {
     /// How many messages are sent [default: enough for the numbers to wrap around, or 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..65_535))]
     messages: Option<u16>,
-    /// How many packets are in flight each way [default: 3, or 4 for larger windows]
+    /// How many packets are in flight each way [default: 3, or 4 for larger windows; 2 with --all]
     #[arg(long, value_name = "C", value_parser = clap::value_parser!(u64).range(1..=64))]
     capacity: Option<u64>,
     /// Give up after this many states; ten million take about 1 GiB
@@ -67,16 +72,33 @@ pub(crate) struct Options {
     /// Show the counterexample with the fewest faults, not the one with the fewest steps
     #[arg(long)]
     fewest_faults: bool,
+    /// Write the state diagrams along the counterexample to this file as SVG, one frame a step
+    #[arg(long, value_name = "FILE")]
+    states: Option<PathBuf>,
     /// How many threads search [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Write the counterexample as a ladder diagram to this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Play the counterexample again, step by step, and see whether it fails in the same way
+    #[arg(long, value_enum, value_name = "WHERE")]
+    replay: Option<Stage>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Write the model for the model checker Spin to this file, - for standard output, and do not
+    /// search
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fewest_faults", "json", "svg", "states", "replay"])]
+    promela: Option<PathBuf>,
     /// Print a table: each protocol of the book against each fault
     #[arg(long, conflicts_with_all = ["protocol", "window", "modulus", "bits", "channel",
-          "feedback", "overtake", "messages", "patient", "fewest_faults", "json"])]
+          "feedback", "overtake", "messages", "patient", "fewest_faults", "svg", "replay", "json",
+          "promela", "states"])]
     all: bool,
+    /// With --all: print Markdown, the table and then every counterexample in words
+    #[arg(long, requires = "all")]
+    markdown: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -130,6 +152,24 @@ fn promise<P: Protocol>(protocol: &P) -> Channel {
     P::TOLERATES.overtaking(protocol.tolerates().overtake)
 }
 
+impl Options {
+    /// What is checked.
+    fn model<P: Protocol>(&self, protocol: &P) -> Model {
+        let both = match (&self.channel, self.overtake) {
+            (Some(faults), overtake) => channel(faults, overtake),
+            (None, None) => promise(protocol),
+            (None, Some(depth)) => promise(protocol).overtaking(Overtake::AtMost(depth)),
+        };
+        let mut model = bounds(self, protocol, both);
+        if let Some(faults) = &self.feedback {
+            model = model.feedback(channel(faults, self.overtake));
+        }
+        model.early_timeouts = !self.patient;
+        model.fewest_faults = self.fewest_faults;
+        model
+    }
+}
+
 /// Runs a check of a protocol whatever its type.
 struct Check<'a> {
     options: &'a Options,
@@ -140,18 +180,7 @@ impl Visitor for Check<'_> {
     type Output = (Model, Report);
 
     fn visit<P: Protocol>(mut self, protocol: P) -> Self::Output {
-        let options = self.options;
-        let both = match (&options.channel, options.overtake) {
-            (Some(faults), overtake) => channel(faults, overtake),
-            (None, None) => promise(&protocol),
-            (None, Some(depth)) => promise(&protocol).overtaking(Overtake::AtMost(depth)),
-        };
-        let mut model = bounds(options, &protocol, both);
-        if let Some(faults) = &options.feedback {
-            model = model.feedback(channel(faults, options.overtake));
-        }
-        model.early_timeouts = !options.patient;
-        model.fewest_faults = options.fewest_faults;
+        let model = self.options.model(&protocol);
         let report = model.check_with(&protocol, &mut self.hands);
         (model, report)
     }
@@ -170,22 +199,84 @@ pub(crate) fn run(options: &Options) -> Outcome {
             return Ok(ExitCode::from(2));
         }
     };
+    if let Some(Stage::Lab) = options.replay
+        && !replay::is_of_the_lab(spec)
+    {
+        eprintln!("rdtp: the lab has rdt2.1, rdt2.2 and rdt3.0, not {spec}; use --replay sim");
+        return Ok(ExitCode::from(2));
+    }
+    if let Some(path) = &options.promela {
+        return promela::write(options, spec, path);
+    }
     let clock = Clock::start();
     let (model, report) = spec.visit(Check { options, hands: Hands::new(options.threads) });
     let seconds = (clock.now() - rdtp::time::Instant::ZERO).as_secs_f64();
     if options.json {
-        let result = Answer::new(spec, &model, &report, seconds);
-        let text = serde_json::to_string_pretty(&result)
+        let mut answer = Answer::new(spec, &model, &report, seconds);
+        if let (Some(stage), Some(trace)) = (options.replay, &report.trace) {
+            answer.replay = Some((&replay::play(stage, spec, trace)?).into());
+        }
+        let text = serde_json::to_string_pretty(&answer)
             .map_err(|error| Failure(format!("cannot write JSON: {error}")))?;
         say!("{text}");
     } else {
         print(spec, &model, &report, seconds);
+        if let (Some(stage), Some(trace)) = (options.replay, &report.trace) {
+            say!("\n{}", replay::play(stage, spec, trace)?.text.trim_end());
+        }
     }
+    write_pictures(options, spec, &report)?;
     Ok(ExitCode::from(match report.verdict {
         Verdict::Holds => 0,
         Verdict::Unsafe(_) | Verdict::Stuck { .. } => 1,
         Verdict::OutOfBound => 3,
     }))
+}
+
+/// Writes what the options want to have of a counterexample, or says that there is none.
+fn write_pictures(options: &Options, spec: Spec, report: &Report) -> Result<(), Failure> {
+    if let Some(trace) = &report.trace {
+        if let Some(path) = &options.svg {
+            whole::write(path, &picture(spec, trace).to_svg())?;
+        }
+        if let Some(path) = &options.states {
+            let title = format!("{spec}: {}", report.verdict);
+            states::write(&states::of_trace(spec, &title, trace)?, path)?;
+        }
+        return Ok(());
+    }
+    let wanted = [
+        options.svg.as_ref().map(|_| "draw"),
+        options.states.as_ref().map(|_| "show the states of"),
+        options.replay.map(|_| "play again"),
+    ];
+    for what in wanted.into_iter().flatten() {
+        eprintln!("rdtp: there is no counterexample to {what}");
+    }
+    Ok(())
+}
+
+/// A counterexample as a ladder diagram, whole.
+fn picture(spec: Spec, trace: &Trace) -> Ladder {
+    // A title has one line of the picture.
+    let what = match trace.verdict {
+        Verdict::Unsafe(Violation::Delivered { got, expected }) => {
+            format!("{got} in place of {expected}")
+        }
+        Verdict::Unsafe(Violation::Believed { believed, delivered }) => {
+            format!("{believed} messages believed delivered, but {delivered} delivered")
+        }
+        Verdict::Stuck { deadlock } => if deadlock { "deadlock" } else { "livelock" }.to_owned(),
+        verdict @ (Verdict::Holds | Verdict::OutOfBound) => verdict.to_string(),
+    };
+    let mut ladder = Ladder::new(&format!("{spec}: {what} (step k at k ms)"))
+        .between((NodeId(0), "sender"), (NodeId(1), "receiver"))
+        .folded(Fold::NEVER);
+    if let Verdict::Unsafe(Violation::Delivered { expected, .. }) = trace.verdict {
+        ladder.mark_wrong(expected.0.into());
+    }
+    trace.records().iter().for_each(|record| ladder.record(record));
+    ladder
 }
 
 fn print(spec: Spec, model: &Model, report: &Report, seconds: f64) {
@@ -223,155 +314,9 @@ fn print(spec: Spec, model: &Model, report: &Report, seconds: f64) {
     for (number, words) in (1..).zip(trace.words()) {
         say!("{number:>3}. {words}");
     }
-    say!("\n{}\n\nin short: {}", trace.ladder(), trace.summary());
+    say!("\n{}\nin short: {}", picture(spec, trace).to_text(), trace.summary());
 }
 
 fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// A result for programs.
-#[derive(Serialize)]
-struct Answer {
-    protocol: String,
-    data_channel: String,
-    feedback_channel: String,
-    messages: u16,
-    capacity_packets: usize,
-    states_max: u32,
-    early_timeouts: bool,
-    /// holds, unsafe, deadlock, livelock or open.
-    verdict: &'static str,
-    words: String,
-    states: u64,
-    transitions: u64,
-    stuck_states: u64,
-    finished_states: u64,
-    seconds: f64,
-    counterexample: Option<Counterexample>,
-}
-
-#[derive(Serialize)]
-struct Counterexample {
-    faults: usize,
-    summary: String,
-    steps: Vec<StepAnswer>,
-}
-
-#[derive(Serialize)]
-struct StepAnswer {
-    /// sender, receiver or channel.
-    at: &'static str,
-    /// send, timeout, arrive, lose, duplicate or corrupt.
-    event: &'static str,
-    /// The packet it happens to.
-    packet: Option<PacketAnswer>,
-    /// The packets that are sent.
-    sent: Vec<PacketAnswer>,
-    /// The messages that are delivered.
-    delivered: Vec<u16>,
-    faults: usize,
-    sender_state: String,
-    receiver_state: String,
-    words: String,
-}
-
-#[derive(Serialize)]
-struct PacketAnswer {
-    id: u32,
-    kind: &'static str,
-    seq: u64,
-    message: Option<u16>,
-    damaged: bool,
-    /// Whether the channel was full.
-    dropped: bool,
-}
-
-impl PacketAnswer {
-    fn new(flight: &rdtp::check::Flight, dropped: bool) -> Self {
-        let kind = match flight.packet.kind() {
-            Kind::Data => "data",
-            Kind::Ack => "ack",
-            Kind::Nak => "nak",
-        };
-        let message = match flight.packet {
-            Packet::Data { data: Message(number), .. } => Some(number),
-            _ => None,
-        };
-        let (id, seq, damaged) = (flight.id, flight.packet.seq(), flight.damaged);
-        Self { id, kind, seq, message, damaged, dropped }
-    }
-}
-
-impl StepAnswer {
-    fn new(step: &Step, words: String) -> Self {
-        use rdtp::{check::Event, classic::Effect, trace::Side};
-        let (event, flight) = match &step.event {
-            Event::Send(_) => ("send", None),
-            Event::Timeout { .. } => ("timeout", None),
-            Event::Arrive { flight, .. } => ("arrive", Some(flight)),
-            Event::Lose(flight) => ("lose", Some(flight)),
-            Event::Duplicate { flight, .. } => ("duplicate", Some(flight)),
-            Event::Corrupt(flight) => ("corrupt", Some(flight)),
-        };
-        let sent = step.sent.iter().map(|flight| PacketAnswer::new(flight, false));
-        let dropped = step.dropped.iter().map(|flight| PacketAnswer::new(flight, true));
-        let delivered = step.effects.iter().filter_map(|effect| match effect {
-            Effect::Deliver(Message(number)) => Some(*number),
-            _ => None,
-        });
-        Self {
-            at: match step.side() {
-                Some(Side::Sender) => "sender",
-                Some(Side::Receiver) => "receiver",
-                None => "channel",
-            },
-            event,
-            packet: flight.map(|flight| PacketAnswer::new(flight, false)),
-            sent: sent.chain(dropped).collect(),
-            delivered: delivered.collect(),
-            faults: step.faults(),
-            sender_state: step.sender.to_string(),
-            receiver_state: step.receiver.to_string(),
-            words,
-        }
-    }
-}
-
-impl Answer {
-    fn new(spec: Spec, model: &Model, report: &Report, seconds: f64) -> Self {
-        let counterexample = |trace: &Trace| Counterexample {
-            faults: trace.faults(),
-            summary: trace.summary(),
-            steps: trace
-                .steps
-                .iter()
-                .zip(trace.words())
-                .map(|(step, words)| StepAnswer::new(step, words))
-                .collect(),
-        };
-        Self {
-            protocol: spec.to_string(),
-            data_channel: model.data.to_string(),
-            feedback_channel: model.feedback.to_string(),
-            messages: model.messages,
-            capacity_packets: model.capacity,
-            states_max: model.states_max,
-            early_timeouts: model.early_timeouts,
-            verdict: match report.verdict {
-                Verdict::Holds => "holds",
-                Verdict::Unsafe(_) => "unsafe",
-                Verdict::Stuck { deadlock: true } => "deadlock",
-                Verdict::Stuck { deadlock: false } => "livelock",
-                Verdict::OutOfBound => "open",
-            },
-            words: report.verdict.to_string(),
-            states: report.states,
-            transitions: report.transitions,
-            stuck_states: report.stuck_states,
-            finished_states: report.finished_states,
-            seconds,
-            counterexample: report.trace.as_deref().map(counterexample),
-        }
-    }
 }

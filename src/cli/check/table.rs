@@ -1,12 +1,14 @@
 //! `rdtp check --all`: each protocol of the book against each fault, every cell searched.
 
+use core::fmt::Write as _;
+
 use rdtp::{
     channel::{Channel, Overtake},
     check::{Report, Verdict},
     classic::{Protocol, Spec, Visitor},
 };
 
-use super::{Hands, Options, bounds, promise};
+use super::{super::transfer::grouped, Hands, Options, bounds, count, promise};
 
 /// Small windows: their spaces close in a moment.
 const PROTOCOLS: [&str; 11] = [
@@ -14,61 +16,183 @@ const PROTOCOLS: [&str; 11] = [
     "gbn:2", "sr:2",
 ];
 
-const FAULTS: [(&str, Channel); 6] = [
-    ("nothing", Channel::PERFECT),
-    ("corrupt", Channel::PERFECT.corrupting()),
-    ("lose", Channel::PERFECT.losing()),
-    ("duplicate", Channel::PERFECT.duplicating()),
-    ("overtake 1", Channel::PERFECT.overtaking(Overtake::AtMost(1))),
-    ("reorder", Channel::PERFECT.overtaking(Overtake::Any)),
+/// Enough to overtake and to fill; a third packet multiplies the states by ten.
+const CAPACITY: u64 = 2;
+
+/// Name, the options that ask for it, and what it is.
+const FAULTS: [(&str, &str, Channel); 6] = [
+    ("nothing", "--channel none", Channel::PERFECT),
+    ("corrupt", "--channel corrupt", Channel::PERFECT.corrupting()),
+    ("lose", "--channel lose", Channel::PERFECT.losing()),
+    ("duplicate", "--channel duplicate", Channel::PERFECT.duplicating()),
+    ("overtake 1", "--channel none --overtake 1", Channel::PERFECT.overtaking(Overtake::AtMost(1))),
+    ("reorder", "--channel reorder", Channel::PERFECT.overtaking(Overtake::Any)),
 ];
 
+/// The last column: everything that the protocol is made to bear, together.
+const ALL: (&str, &str) = ("all it bears", "");
+
+/// Where the Markdown form is kept, for its own links.
+const FILE: &str = "COUNTEREXAMPLES.md";
+
 /// One cell; `None` asks for all that the protocol is made to bear, together.
-struct Cell<'a> {
+struct Ask<'a> {
     channel: Option<Channel>,
     options: &'a Options,
 }
 
-impl Visitor for Cell<'_> {
+impl Visitor for Ask<'_> {
     type Output = Report;
 
     fn visit<P: Protocol>(self, protocol: P) -> Report {
         let channel = self.channel.unwrap_or_else(|| promise(&protocol));
-        let model = bounds(self.options, &protocol, channel);
+        let capacity = usize::try_from(capacity(self.options)).unwrap_or(usize::MAX);
+        let model = bounds(self.options, &protocol, channel).capacity(capacity);
         model.check_with(&protocol, &mut Hands::new(self.options.threads))
     }
 }
 
-fn words(report: &Report) -> String {
-    let steps = report.steps().unwrap_or_default();
-    match report.verdict {
-        Verdict::Holds => "holds".to_owned(),
-        Verdict::Unsafe(_) => format!("wrong in {steps}"),
-        Verdict::Stuck { .. } => format!("stuck in {steps}"),
-        Verdict::OutOfBound => "open".to_owned(),
+fn capacity(options: &Options) -> u64 {
+    options.capacity.unwrap_or(CAPACITY)
+}
+
+struct Cell {
+    fault: &'static str,
+    arguments: &'static str,
+    report: Report,
+}
+
+impl Cell {
+    fn words(&self) -> String {
+        let steps = self.report.steps().unwrap_or_default();
+        match self.report.verdict {
+            Verdict::Holds => "holds".to_owned(),
+            Verdict::Unsafe(_) => format!("wrong in {steps}"),
+            Verdict::Stuck { .. } => format!("stuck in {steps}"),
+            Verdict::OutOfBound => "open".to_owned(),
+        }
+    }
+
+    /// The heading of its counterexample.
+    fn title(&self, protocol: &str) -> String {
+        format!("{protocol}, {}", self.fault)
+    }
+
+    fn markdown(&self, protocol: &str) -> String {
+        match self.report.verdict {
+            Verdict::Holds => format!("holds, {}", grouped(self.report.states)),
+            Verdict::OutOfBound => self.words(),
+            Verdict::Unsafe(_) | Verdict::Stuck { .. } => {
+                format!("[{}]({FILE}#{})", self.words(), anchor(&self.title(protocol)))
+            }
+        }
+    }
+
+    /// Its counterexample as a section, if it has one.
+    fn section(&self, protocol: &str, capacity: u64) -> Option<String> {
+        let trace = self.report.trace.as_ref()?;
+        let mut text = format!(
+            "\n### {}\n\n`rdtp check {protocol} {} --capacity {capacity}`: {}, {}.\n\n",
+            self.title(protocol),
+            self.arguments,
+            count(trace.steps.len(), "step"),
+            count(trace.faults(), "fault"),
+        );
+        for (number, words) in (1..).zip(trace.words()) {
+            let _ = writeln!(text, "{number}. {words}");
+        }
+        let _ = writeln!(text, "\nSo: {}.", self.report.verdict);
+        if matches!(self.report.verdict, Verdict::Stuck { .. }) && trace.is_jammed() {
+            text.push_str(
+                "The channel is full and makes everybody wait; with more room it fills later.\n",
+            );
+        }
+        Some(text)
     }
 }
 
+/// The anchor of a heading, as hosts of Markdown make it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    let kept = kept.chars().filter(|&c| c.is_alphanumeric() || "-_ ".contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
 pub(super) fn print(options: &Options) {
-    let heads = FAULTS.iter().map(|(name, _)| *name).chain(["all it bears"]);
-    let head: Vec<String> = heads.map(|head| format!("{head:>14}")).collect();
-    say!("{:<8}{}", "", head.concat());
-    let mut states = 0;
-    for name in PROTOCOLS {
-        let Ok(spec) = name.parse::<Spec>() else { continue };
-        let channels = FAULTS.iter().map(|(_, channel)| Some(*channel)).chain([None]);
-        let cells = channels.map(|channel| {
-            let report = spec.visit(Cell { channel, options });
-            states += report.states;
-            format!("{:>14}", words(&report))
+    let row = |name: &'static str| {
+        let spec = name.parse::<Spec>().ok()?;
+        let faults = FAULTS.into_iter().map(|(name, arguments, it)| (name, arguments, Some(it)));
+        let cells = faults.chain([(ALL.0, ALL.1, None)]).map(|(fault, arguments, channel)| Cell {
+            fault,
+            arguments,
+            report: spec.visit(Ask { channel, options }),
         });
-        say!("{name:<8}{}", cells.collect::<Vec<_>>().concat());
+        Some((name, cells.collect()))
+    };
+    let rows: Vec<(&str, Vec<Cell>)> = PROTOCOLS.into_iter().filter_map(row).collect();
+    if options.markdown {
+        say!("{}", markdown(&rows, capacity(options)).trim_end());
+    } else {
+        say!("{}", text(&rows, capacity(options)));
     }
-    say!(
-        "\nEvery cell is a search of its own, {states} states in all. \"holds\" is proved for {} \
+}
+
+fn heads() -> impl Iterator<Item = &'static str> {
+    FAULTS.into_iter().map(|(name, ..)| name).chain([ALL.0])
+}
+
+fn states(rows: &[(&str, Vec<Cell>)]) -> String {
+    let cells = rows.iter().flat_map(|(_, cells)| cells);
+    grouped(cells.map(|cell| cell.report.states).sum())
+}
+
+fn text(rows: &[(&str, Vec<Cell>)], capacity: u64) -> String {
+    let head: Vec<String> = heads().map(|head| format!("{head:>14}")).collect();
+    let mut text = format!("{:<8}{}\n", "", head.concat());
+    for (name, cells) in rows {
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{:>14}", cell.words())).collect();
+        let _ = writeln!(text, "{name:<8}{}", cells.concat());
+    }
+    let _ = write!(
+        text,
+        "\nEvery cell is a search of its own, {} states in all. \"holds\" is proved for {capacity} \
          packets in flight\neach way and enough messages for the numbers to wrap around; \"wrong in \
          7\" and \"stuck in 2\" give the\nlength of the shortest counterexample, which `rdtp check \
-         NAME --channel FAULT` shows.",
-        options.capacity.unwrap_or(3)
+         NAME --channel FAULT --capacity {capacity}` shows.",
+        states(rows)
     );
+    text
+}
+
+fn markdown(rows: &[(&str, Vec<Cell>)], capacity: u64) -> String {
+    let mut text = String::from("# What each protocol bears, and how it breaks\n\n");
+    let heads: Vec<&str> = heads().collect();
+    let _ = writeln!(text, "| | {} |\n|{}", heads.join(" | "), " --- |".repeat(heads.len() + 1));
+    for (name, cells) in rows {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.markdown(name)).collect();
+        let _ = writeln!(text, "| `{name}` | {} |", cells.join(" | "));
+    }
+    let _ = write!(
+        text,
+        "\nPrinted by `rdtp check --all --markdown`. Every cell is a search of its own through \
+         everything that\ncan happen, {} states in all. \"holds\" is proved, over so many states, for \
+         {capacity} packets in flight\neach way and enough messages for the numbers to wrap around. \
+         The other cells lead to the shortest\ncounterexample.\n",
+        states(rows)
+    );
+    text.push_str("\n## Counterexamples\n");
+    for (name, cells) in rows {
+        text.extend(cells.iter().filter_map(|cell| cell.section(name, capacity)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_are_those_of_headings() {
+        assert_eq!(anchor("gbn:2/3, overtake 1"), "gbn23-overtake-1");
+    }
 }

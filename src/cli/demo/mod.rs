@@ -16,7 +16,7 @@ use rdtp::{
 };
 use serde::Serialize;
 
-use super::{Failure, Outcome, network::seed_or_new, transfer::hex};
+use super::{Failure, Outcome, network::seed_or_new, recording::RecordingArgs, transfer::hex};
 use race::{Race, Verdict};
 
 /// Watch a real file cross a real UDP socket through a bad network, protocol by protocol
@@ -24,6 +24,9 @@ use race::{Race, Verdict};
 /// Two UDP endpoints on this machine's loopback exchange a file through induced loss, copies,
 /// shuffling and damage: first raw UDP, then the protocols of the textbook. Those that tolerate such
 /// a network deliver the file intact; the others fail, and the table says why.
+///
+/// --ladder and --events write down what both sockets saw; with several protocols, each gets files of
+/// its own: out.svg becomes out-gbn.svg.
 ///
 /// The exit status is 0 if every protocol that tolerates the network delivered the file intact.
 #[derive(Debug, Args)]
@@ -58,6 +61,8 @@ pub(crate) struct Options {
     /// Print the results as one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    recording: RecordingArgs,
 }
 
 const DEFAULT_LINK: &str = "loss=20%,dup=10%,reorder=20%:3:20ms,corrupt=5%,delay=2ms±1ms";
@@ -103,6 +108,9 @@ struct Row {
     datagrams: u64,
     retransmissions: u64,
     effective_loss: f64,
+    /// The ladder as text, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ladder: Option<String>,
     #[serde(skip)]
     delivered: Vec<u8>,
 }
@@ -133,6 +141,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let row = race(options, contender, &file, seed)?;
         if !options.json {
             table::print_row(&row, file.len());
+            if let Some(ladder) = &row.ladder {
+                say!("\n{ladder}");
+            }
         }
         if let Some(directory) = &options.into {
             keep(directory, &results.file, &row)?;
@@ -191,7 +202,13 @@ fn race(options: &Options, contender: &Contender, file: &[u8], seed: Seed) -> Re
         if contender.bare { Codec::Bare } else { Codec::Compact { checksum: options.checksum } };
     let chunk = options.chunk as usize;
     let race = Race::start(contender, codec, file, chunk, &options.link, seed)?;
-    let finish = race.run(limit, !options.json)?;
+    let several = options.protocols.len() > 1;
+    let to = &options.recording;
+    let to = if several { to.named(&in_a_file(&contender.name)) } else { to.clone() };
+    let title = format!("{} over {}, seed {seed}, on loopback", contender.name, options.link);
+    let mut recorder = to.start_both_sides(&title)?;
+    let finish = race.run(limit, !options.json, &mut recorder)?;
+    let ladder = recorder.finish_as_text(first_wrong(&finish.delivered, file, chunk))?;
     let excess = options.link.channel().exceeds(contender.spec.tolerates_with(codec));
     let legal = contender.spec.legal().is_ok();
     let tolerates = excess.is_empty() && legal;
@@ -209,6 +226,7 @@ fn race(options: &Options, contender: &Contender, file: &[u8], seed: Seed) -> Re
         datagrams: finish.datagrams,
         retransmissions: finish.retransmissions,
         effective_loss: finish.effective_loss,
+        ladder,
         delivered: finish.delivered,
     })
 }
@@ -240,9 +258,21 @@ fn reason(verdict: &Verdict, intact: bool, legal: bool, excess: &[String]) -> St
     }
 }
 
+/// The first message that differs, of pieces of `chunk` bytes.
+fn first_wrong(delivered: &[u8], file: &[u8], chunk: usize) -> Option<u64> {
+    let same = delivered.chunks(chunk).zip(file.chunks(chunk)).take_while(|(a, b)| a == b);
+    let (same, all) = (same.count(), delivered.chunks(chunk).count());
+    (same < all).then_some(same as u64)
+}
+
+/// A protocol's name as part of a file's name.
+fn in_a_file(name: &str) -> String {
+    name.replace([':', '/'], "_")
+}
+
 fn keep(directory: &PathBuf, file: &str, row: &Row) -> Result<(), Failure> {
     let base = rdtp::app::file::final_component(file);
-    let path = directory.join(format!("{}-{base}", row.protocol.replace([':', '/'], "_")));
+    let path = directory.join(format!("{}-{base}", in_a_file(&row.protocol)));
     let wrong = |error| Failure(format!("{}: {error}", path.display()));
     fs::create_dir_all(directory).map_err(wrong)?;
     fs::write(&path, &row.delivered).map_err(wrong)

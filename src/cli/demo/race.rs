@@ -11,7 +11,7 @@ use rdtp::{
     net::{Clock, Driver, Socket, SocketConfig, wait},
     rng::Seed,
     time::Instant,
-    trace::NodeId,
+    trace::{NodeId, Observer},
     wire::Codec,
 };
 
@@ -112,12 +112,20 @@ impl<'a> Race<'a> {
     }
 
     /// Runs until it is over, at most for `limit`.
-    pub(super) fn run(mut self, limit: Duration, progress: bool) -> io::Result<Finish> {
+    pub(super) fn run(
+        mut self,
+        limit: Duration,
+        progress: bool,
+        observer: &mut impl Observer,
+    ) -> io::Result<Finish> {
         let start = self.clock.now();
         let bar = self.bar(progress);
+        // There is nothing to do yet, but from now on both endpoints are watched.
+        self.sender.step(observer)?;
+        self.receiver.step(observer)?;
         let verdict = loop {
             self.feed();
-            self.turn(start + limit)?;
+            self.turn(start + limit, observer)?;
             self.events();
             self.show(&bar);
             if let Some(verdict) = self.verdict(start + limit) {
@@ -152,7 +160,7 @@ impl<'a> Race<'a> {
     }
 
     /// Waits until one side has something to do, and lets both do it.
-    fn turn(&mut self, end: Instant) -> io::Result<()> {
+    fn turn(&mut self, end: Instant, observer: &mut impl Observer) -> io::Result<()> {
         let quiet = self.active_at + QUIET;
         let fed = self.waiting.len() == 0 && self.next.is_none();
         let feedable = !fed && self.sender.endpoint().queue_room() > 0;
@@ -160,7 +168,7 @@ impl<'a> Race<'a> {
         let deadlines = [self.sender.deadline(), self.receiver.deadline(), Some(quiet), now];
         let until = deadlines.into_iter().flatten().fold(end, Instant::min);
         wait(&[self.sender.interest(), self.receiver.interest()], Some(until), &self.clock)?;
-        let (first, second) = (self.sender.step(&mut ())?, self.receiver.step(&mut ())?);
+        let (first, second) = (self.sender.step(observer)?, self.receiver.step(observer)?);
         if first.sent + first.received + second.sent + second.received > 0 {
             self.active_at = self.clock.now();
         }

@@ -3,6 +3,7 @@
 
 mod client;
 mod input;
+mod replay;
 mod server;
 mod text;
 
@@ -16,6 +17,7 @@ use rdtp::{
 };
 
 use super::{Failure, Outcome};
+pub(crate) use replay::{protocols, replay};
 use text::Lang;
 
 /// The classroom exercise: numbers sent with loss, duplicates and shuffling, and repaired.

@@ -83,7 +83,7 @@ impl Lang {
         self.pick("request for retransmission", "pedido de retransmissão")
     }
 
-    fn value(self, value: Option<i32>) -> String {
+    pub(super) fn value(self, value: Option<i32>) -> String {
         value.map_or_else(|| self.pick("(illegible)", "(ilegível)").to_owned(), |v| v.to_string())
     }
 
@@ -143,7 +143,7 @@ impl Lang {
         text
     }
 
-    fn joined(self, list: &[String]) -> String {
+    pub(super) fn joined(self, list: &[String]) -> String {
         if list.is_empty() { self.pick("(none)", "(nenhum)").to_owned() } else { list.join(", ") }
     }
 

@@ -110,11 +110,13 @@ impl Story {
         let sum = self.sum();
         let in_flight = self.link.in_flight();
         assert!(in_flight <= self.config.datagrams_max, "{in_flight} on their way");
-        let ends = sum.outage + sum.queue_full + sum.lost + sum.link_full + sum.delivered;
-        assert_eq!(sum.offered + sum.copies, ends + in_flight as u64, "{sum:?}");
+        let losses = sum.outage + sum.too_large + sum.queue_full + sum.lost;
+        let ends = losses + sum.link_full + sum.delivered;
+        let begins = sum.offered + sum.copies + sum.replayed;
+        assert_eq!(begins, ends + in_flight as u64, "{sum:?}");
         assert_eq!(sum.offered, self.offered.len() as u64);
-        assert!(self.channel.duplicate || sum.copies == 0, "unannounced copies");
-        let losses = sum.outage + sum.queue_full + sum.lost;
+        let again = sum.copies + sum.replayed;
+        assert!(self.channel.duplicate || again == 0, "unannounced copies");
         assert!(self.channel.lose || losses == 0, "unannounced loss");
         if let Overtake::AtMost(depth) = self.channel.overtake {
             assert!(sum.depth_max <= depth, "overtaken by {}, not {depth}", sum.depth_max);
