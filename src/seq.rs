@@ -111,6 +111,16 @@ mod tests {
         assert!(m.in_window(1, 6, 4) && !m.in_window(2, 6, 4) && !m.in_window(5, 6, 4));
         assert!(!m.in_window(14, 6, 4), "14 is 6 modulo 8, but no number of a 3-bit field");
         assert!(!m.in_window(6, 6, 0));
+        assert!(!m.in_window(8, 0, 8), "8 numbers end at 7");
+    }
+
+    /// What is no number of the modulus counts as the one it is congruent to, however large.
+    #[test]
+    fn foreign_numbers_are_reduced_first() {
+        let (m, last) = (Modulus::NEVER, Modulus::NEVER.count() - 1);
+        assert_eq!(m.add(u64::MAX, u64::MAX), last - 1);
+        assert_eq!((m.add(u64::MAX, 0), m.add(0, u64::MAX)), (last, last));
+        assert_eq!((m.distance(u64::MAX, 0), m.distance(0, u64::MAX)), (1, last));
     }
 
     #[test]

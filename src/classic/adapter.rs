@@ -591,3 +591,153 @@ impl<P: Protocol> Conversation for Classic<P> {
         Self::rtt(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        classic::{Timeout, gbn::GoBackN, rdt22::Rdt22, rdt30::StopAndWait},
+        seq::Modulus,
+        wire::Codec,
+    };
+    use alloc::{vec, vec::Vec};
+    use core::time::Duration;
+
+    const RTO: Duration = Duration::from_millis(100);
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 2], 7))
+    }
+
+    fn sender<P: Protocol>(protocol: &P) -> Classic<P> {
+        let config = Config {
+            role: Role::Sender,
+            timeout: Timeout::Fixed(RTO),
+            attempts_max: Some(3),
+            ..Config::default()
+        };
+        Classic::new(protocol, config, peer()).unwrap()
+    }
+
+    /// The numbers of the data packets that leave now.
+    fn sent<P: Protocol>(end: &mut Classic<P>, now: Instant) -> Vec<u64> {
+        let (mut space, mut scratch) = ([0; 2000], Scratch::default());
+        let mut batch = Batch::new(&mut space);
+        let _ = end.poll_transmit(now, &mut batch);
+        let codec = Codec::default();
+        batch.segments().map(|bytes| codec.decode(bytes, &mut scratch).unwrap().seq).collect()
+    }
+
+    fn ack<P: Protocol>(end: &mut Classic<P>, now: Instant, seq: u64) {
+        let frame = Frame { kind: Kind::Ack, seq, payload: &[] };
+        let mut datagram = vec![0; Codec::default().encoded_len(&frame)];
+        Codec::default().encode(&frame, &mut datagram);
+        let _ = end.handle_datagram(now, RecvMeta::from(peer()), &datagram);
+        while end.poll_event().is_some() {}
+    }
+
+    #[test]
+    fn stalled_is_who_waits_without_a_timer() {
+        let now = Instant::ZERO;
+        let mut without = sender(&Rdt22);
+        assert!(without.is_idle() && !without.is_stalled(), "nothing is to be done");
+        without.send(now, b"a").unwrap();
+        assert!(!without.is_idle() && !without.is_stalled(), "the packet has not left");
+        assert_eq!(sent(&mut without, now), [0]);
+        assert!(!without.is_idle() && without.is_stalled(), "nobody repeats what is lost now");
+        ack(&mut without, now, 0);
+        assert!(without.is_idle() && !without.is_stalled());
+
+        let mut with = sender(&StopAndWait::RDT30);
+        with.send(now, b"a").unwrap();
+        assert_eq!(sent(&mut with, now), [0]);
+        assert!(!with.is_idle() && !with.is_stalled(), "its timer runs");
+    }
+
+    #[test]
+    fn a_role_runs_its_machine() {
+        for (role, sends, receives) in
+            [(Role::Sender, true, false), (Role::Receiver, false, true), (Role::Duplex, true, true)]
+        {
+            let config = Config { role, ..Config::default() };
+            let end = Classic::new(&Rdt22, config, peer()).unwrap();
+            assert_eq!((end.sender().is_some(), end.receiver().is_some()), (sends, receives));
+            assert_eq!(end.queue_room() > 0, sends);
+        }
+    }
+
+    /// Go-back-N gives up after three timeouts in a row without a confirmation, not three in all.
+    #[test]
+    fn a_confirmation_counts_the_attempts_anew() {
+        let mut end = sender(&GoBackN::new(2, Modulus::NEVER).unwrap());
+        let mut now = Instant::ZERO;
+        for message in [b"a", b"b", b"c"] {
+            end.send(now, message).unwrap();
+        }
+        assert_eq!(sent(&mut end, now), [0, 1]);
+        let mut time_out = |end: &mut Classic<GoBackN>| {
+            now = end.poll_timeout().unwrap().max(now);
+            end.handle_timeout(now);
+            now
+        };
+        for base in [0, 1] {
+            for _ in 0..2 {
+                let now = time_out(&mut end);
+                assert_eq!(sent(&mut end, now), [base, base + 1]);
+            }
+            if base == 0 {
+                let now = end.now;
+                ack(&mut end, now, 0);
+                assert_eq!(sent(&mut end, now), [2], "the window moved");
+            }
+        }
+        assert!(!end.is_closed());
+        time_out(&mut end);
+        assert!(end.is_closed(), "the third without a confirmation");
+    }
+
+    /// After a confirmation the timer runs for the next packet, from when that one left.
+    #[test]
+    fn a_restarted_timer_counts_from_when_its_packet_left() {
+        let mut end = sender(&GoBackN::new(2, Modulus::NEVER).unwrap());
+        let at = |millis| Instant::ZERO + Duration::from_millis(millis);
+        for (now, message) in [(at(0), b"a"), (at(10), b"b")] {
+            end.send(now, message).unwrap();
+            assert_eq!(sent(&mut end, now).len(), 1);
+        }
+        ack(&mut end, at(50), 0);
+        assert_eq!(end.poll_timeout(), Some(at(10) + RTO));
+    }
+
+    /// However often a packet is to be sent again, it waits in line once.
+    #[test]
+    fn a_packet_waits_in_line_once() {
+        let mut end = sender(&GoBackN::new(2, Modulus::NEVER).unwrap());
+        for message in [b"a", b"b"] {
+            end.send(Instant::ZERO, message).unwrap();
+        }
+        assert_eq!(sent(&mut end, Instant::ZERO), [0, 1]);
+        // The second timeout comes after twice the time.
+        let late = Instant::ZERO + 4 * RTO;
+        end.handle_timeout(Instant::ZERO + RTO);
+        end.handle_timeout(late);
+        assert_eq!(end.stats().timeouts, 2);
+        assert_eq!(sent(&mut end, late), [0, 1]);
+        assert_eq!(sent(&mut end, late), []);
+    }
+
+    /// Copies that wait in line when their confirmation comes do not leave any more.
+    #[test]
+    fn what_is_confirmed_is_not_sent_again() {
+        let mut end = sender(&GoBackN::new(3, Modulus::NEVER).unwrap());
+        for message in [b"a", b"b", b"c"] {
+            end.send(Instant::ZERO, message).unwrap();
+        }
+        assert_eq!(sent(&mut end, Instant::ZERO), [0, 1, 2]);
+        let late = Instant::ZERO + RTO;
+        end.handle_timeout(late);
+        ack(&mut end, late, 1);
+        assert_eq!(sent(&mut end, late), [2]);
+        assert_eq!(end.unacked(), 1);
+    }
+}

@@ -119,3 +119,64 @@ impl Flights {
         self.flights.get_mut(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    /// Packets 6, 7 and 0 of modulus 8, sent at 6, 7 and 8 ms.
+    fn three() -> Flights {
+        let mut flights = Flights::new(Modulus::new(8));
+        for (seq, millis) in [(6, 6), (7, 7), (0, 8)] {
+            flights.expect();
+            assert!(flights.queue(seq), "not in line before");
+            assert_eq!(flights.sample(seq, at(9)), None, "not sent yet");
+            assert_eq!(flights.depart(seq, at(millis)), 1);
+        }
+        flights
+    }
+
+    #[test]
+    fn finds_packets_by_number_and_by_timer() {
+        let mut flights = three();
+        let on_their_way = |flights: &Flights| (0..8).map(|seq| flights.contains(seq)).collect();
+        let all: alloc::vec::Vec<bool> = on_their_way(&flights);
+        assert_eq!(all, [true, false, false, false, false, false, true, true]);
+        assert!(flights.is_oldest(6) && !flights.is_oldest(7));
+        let sent_at = |flights: &Flights, tag| flights.watched(tag).map(|flight| flight.sent_at);
+        assert_eq!(sent_at(&flights, Tag::Oldest), Some(at(6)));
+        assert_eq!(sent_at(&flights, Tag::Packet(0)), Some(at(8)));
+        assert_eq!(sent_at(&flights, Tag::Packet(1)), None);
+        assert_eq!((flights.settle(1), flights.settle(1)), (2, 0));
+        assert_eq!(sent_at(&flights, Tag::Oldest), Some(at(8)));
+        assert!(flights.is_oldest(0) && !flights.contains(6));
+    }
+
+    #[test]
+    fn what_is_in_line_is_not_put_there_again() {
+        let mut flights = three();
+        assert!(flights.queue(7), "it had left");
+        assert!(!flights.queue(7), "now it waits");
+        assert_eq!(flights.depart(7, at(20)), 2, "the second attempt");
+        assert!(flights.queue(7), "it has left again");
+        assert!(flights.queue(3), "nobody expects an acknowledgement of 3");
+        assert_eq!(flights.depart(3, at(20)), 1);
+    }
+
+    /// Karn's rule.
+    #[test]
+    fn only_what_was_sent_once_measures_the_round_trip() {
+        let mut flights = three();
+        assert_eq!(flights.sample(7, at(10)), Some(Duration::from_millis(3)));
+        assert_eq!(flights.sample(5, at(10)), None, "5 is not on its way");
+        assert!(flights.queue(7));
+        assert_eq!(flights.sample(7, at(10)), None, "a second copy is about to leave");
+        flights.depart(7, at(11));
+        assert_eq!(flights.sample(7, at(12)), None, "which copy is acknowledged?");
+        assert_eq!(flights.sample(6, at(12)), Some(Duration::from_millis(6)));
+    }
+}

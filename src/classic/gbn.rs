@@ -410,3 +410,51 @@ impl Protocol for GoBackN {
         self.window
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classic::sr::SelectiveRepeat;
+
+    /// The largest legal windows for M numbers: M - 1 for go-back-N, half of M for selective repeat.
+    #[test]
+    fn windows_are_legal_up_to_the_textbooks_limit() {
+        for modulus in (2..10).map(Modulus::new) {
+            for window in 1..12 {
+                let gbn = GoBackN::with_illegal_window(window, modulus);
+                assert_eq!(gbn.is_legal(), window < modulus.count(), "gbn {window}/{modulus}");
+                assert_eq!(gbn.is_legal(), GoBackN::new(window, modulus).is_ok());
+                let sr = SelectiveRepeat::with_illegal_window(window, modulus);
+                assert_eq!(sr.is_legal(), 2 * window <= modulus.count(), "sr {window}/{modulus}");
+                assert_eq!(sr.is_legal(), SelectiveRepeat::new(window, modulus).is_ok());
+                assert!(!sr.is_legal() || sr.tolerates().lose, "sr {window}/{modulus}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_window_says_why() {
+        let m = Modulus::new(8);
+        assert_eq!(GoBackN::new(0, m), Err(WindowError::Zero));
+        let too_large = WindowError::TooLarge { window: 8, largest: 7, modulus: m };
+        assert_eq!(GoBackN::new(8, m), Err(too_large));
+        assert!(GoBackN::new(WINDOW_MAX, Modulus::NEVER).is_ok());
+        let buffer = WindowError::Buffer { largest: WINDOW_MAX };
+        assert_eq!(GoBackN::new(WINDOW_MAX + 1, Modulus::NEVER), Err(buffer));
+    }
+
+    /// M >= N(d + 1) + 1: each row is the deepest d, and one number less bears one less.
+    #[test]
+    fn more_numbers_bear_deeper_overtaking() {
+        for (window, modulus, depth) in
+            [(1, 2, 0), (1, 3, 1), (2, 5, 1), (2, 7, 2), (3, 4, 0), (3, 7, 1), (3, 10, 2)]
+        {
+            let channel = GoBackN::with_illegal_window(window, Modulus::new(modulus)).tolerates();
+            assert_eq!(channel.overtake, Overtake::AtMost(depth), "{window}/{modulus}");
+            assert!(channel.lose && channel.duplicate && channel.corrupt);
+            let fewer = GoBackN::with_illegal_window(window, Modulus::new(modulus - 1)).tolerates();
+            assert!(fewer.overtake < channel.overtake || fewer == Channel::PERFECT);
+        }
+        assert_eq!(GoBackN::with_illegal_window(4, Modulus::new(4)).tolerates(), Channel::PERFECT);
+    }
+}

@@ -201,4 +201,12 @@ mod tests {
             assert_eq!(config.channel().to_string(), channel, "{text}");
         }
     }
+
+    #[test]
+    fn faults_for_both_classes() {
+        let faults = Faults { truncate: Probability::percent(1), ..Faults::NONE };
+        let config = LinkConfig::with_faults(faults.clone());
+        assert_eq!((&config.data, &config.ack), (&faults, &faults));
+        assert_eq!(config.to_string(), "truncate=1%");
+    }
 }

@@ -1,7 +1,7 @@
 //! The link as a whole: rates, order, limits, and that one stage never moves another.
 
 use super::*;
-use alloc::{format, string::String, string::ToString};
+use alloc::{format, string::String, string::ToString, vec};
 use core::time::Duration;
 use proptest::prelude::*;
 
@@ -401,6 +401,24 @@ fn reports_itself() {
     run(&mut link, 100, 1);
     let report = "data: 100 offered, 75 delivered, 25.0% lost (told 25%)";
     assert_eq!(link.report().to_string(), report);
+}
+
+/// Small buffers are used again, large ones are not kept, and what was in them is gone.
+#[test]
+fn buffers_come_back() {
+    let mut link = link("perfect", 1);
+    link.recycle(Vec::with_capacity(POOLED_BYTES_MAX + 1));
+    assert!(link.pool.is_empty(), "too large to be kept");
+    link.recycle(vec![7; POOLED_BYTES_MAX]);
+    assert_eq!(link.pool.len(), 1);
+    link.offer(Instant::ZERO, b"new", ());
+    assert!(link.pool.is_empty(), "it is in use");
+    let delivery = link.poll_deliver(Instant::ZERO).unwrap();
+    assert_eq!((&*delivery.bytes, delivery.bytes.capacity()), (&b"new"[..], POOLED_BYTES_MAX));
+    for _ in 0..=POOL_MAX {
+        link.recycle(Vec::new());
+    }
+    assert_eq!(link.pool.len(), POOL_MAX);
 }
 
 #[test]

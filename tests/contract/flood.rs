@@ -8,7 +8,10 @@ use rdtp::{
     time::Instant,
 };
 
-use crate::subject::{self, ADDRESSES, Case, QUEUE, Subject, address};
+use crate::{
+    play::drain,
+    subject::{self, ADDRESSES, Case, QUEUE, address},
+};
 
 /// Messages of the conversation that the flood is made of.
 const MESSAGES: usize = 400;
@@ -51,25 +54,6 @@ fn conversation(case: &Case) -> Vec<(usize, Vec<u8>)> {
             return said;
         }
     }
-}
-
-/// What an end holds, counted as it comes out: events, and datagrams. The latter bring the waiting
-/// messages with them.
-fn drain(end: &mut dyn Subject, now: Instant) -> (usize, usize) {
-    let mut datagrams = 0;
-    let mut space = [0; 2048];
-    loop {
-        let mut batch = Batch::new(&mut space);
-        if end.poll_transmit(now, &mut batch).is_none() {
-            break;
-        }
-        datagrams += batch.count();
-    }
-    let mut events = 0;
-    while end.poll_event().is_some() {
-        events += 1;
-    }
-    (events, datagrams)
 }
 
 /// Floods one end of a case with what the other said, in copies, damaged, and from strangers, while

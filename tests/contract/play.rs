@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use proptest::{collection::vec, prelude::*};
 use rdtp::{
     batch::Batch,
     channel::{Channel, Overtake},
@@ -33,38 +32,6 @@ pub(crate) enum Op {
     Duplicate { from: usize, nth: usize },
     Corrupt { from: usize, nth: usize, bit: u16, cut: bool },
     Garbage { at: usize, host: u8, bytes: Vec<u8> },
-}
-
-pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let (at, nth) = (0..2_usize, 0..6_usize);
-    let way = (at.clone(), nth);
-    let garbage = prop_oneof![
-        vec(any::<u8>(), 0..120),
-        // Nearly right: the compact format's version and kinds, the lab format's digits.
-        vec(prop_oneof![Just(0xd1), Just(0x44), Just(0xbc), Just(0x5b), any::<u8>()], 0..24),
-        vec(prop_oneof![Just(b'0'), Just(b'1')], 60..100),
-        (0..70_000_usize).prop_map(|len| vec![0xd1; len]),
-    ];
-    let op = prop_oneof![
-        8 => at.clone().prop_map(|at| Op::Offer { at }),
-        1 => at.clone().prop_map(|at| Op::Fill { at }),
-        12 => (at.clone(), 0..2000_usize, 1..6_usize).prop_map(|(at, room, segments)| {
-            // Every other time with room for anything.
-            Op::Transmit { at, room: if room < 1000 { 2048 } else { room - 1000 }, segments }
-        }),
-        8 => at.clone().prop_map(|at| Op::Event { at }),
-        6 => at.clone().prop_map(|at| Op::Timeout { at }),
-        1 => (at.clone(), any::<bool>()).prop_map(|(at, on)| Op::Trace { at, on }),
-        6 => (1..80_u64).prop_map(|millis| Op::Wait { millis }),
-        1 => (1..10_000_u64).prop_map(|hours| Op::Jump { hours }),
-        14 => way.clone().prop_map(|(from, nth)| Op::Deliver { from, nth }),
-        2 => way.clone().prop_map(|(from, nth)| Op::Lose { from, nth }),
-        2 => way.clone().prop_map(|(from, nth)| Op::Duplicate { from, nth }),
-        2 => (way, any::<u16>(), any::<bool>())
-            .prop_map(|((from, nth), bit, cut)| Op::Corrupt { from, nth, bit, cut }),
-        3 => (at, 1..9_u8, garbage).prop_map(|(at, host, bytes)| Op::Garbage { at, host, bytes }),
-    ];
-    vec(op, 0..200)
 }
 
 /// Calls that must make no difference, made after every call of the schedule.
@@ -370,6 +337,18 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    /// What both ends hold must be within their limits; takes it out.
+    pub(crate) fn bounded(&mut self) -> Check {
+        let (limit, now) = (self.case.holds_max, self.now);
+        for end in &mut self.ends {
+            let (events, datagrams) = drain(&mut **end, now);
+            if events > limit || datagrams > limit {
+                return Err(format!("{events} events, {datagrams} datagrams held, not {limit}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Everything was delivered, and whoever keeps account of it knows.
     fn is_done(&self) -> bool {
         let known = |at: usize| self.ends[at].ledger().is_none_or(|own| own.unacked == 0);
@@ -431,4 +410,23 @@ pub(crate) fn transmit(
         return Err(format!("{transmit:?} describes segments of {lengths:?} bytes"));
     }
     Ok(Some(transmit.destination))
+}
+
+/// What an end holds, counted as it comes out: events, and datagrams. The latter bring the waiting
+/// messages with them.
+pub(crate) fn drain(end: &mut dyn Subject, now: Instant) -> (usize, usize) {
+    let mut datagrams = 0;
+    let mut space = [0; 2048];
+    loop {
+        let mut batch = Batch::new(&mut space);
+        if end.poll_transmit(now, &mut batch).is_none() {
+            break;
+        }
+        datagrams += batch.count();
+    }
+    let mut events = 0;
+    while end.poll_event().is_some() {
+        events += 1;
+    }
+    (events, datagrams)
 }

@@ -184,8 +184,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// Over which channel messages arrive exactly once and in order; `None` promises nothing.
     pub(crate) sound: Option<Channel>,
-    /// The length that all messages must have, if there is one.
-    pub(crate) message_len: Option<usize>,
+    /// What its datagrams are written in.
+    pub(crate) codec: Codec,
     /// The most that one end may hold in all its queues whatever its peer does: messages taken from
     /// the application, events for it, datagrams for the driver.
     pub(crate) holds_max: usize,
@@ -204,7 +204,7 @@ impl Case {
             let (a, b) = ends();
             [Box::new(Uniform(a)), Box::new(Uniform(b))]
         });
-        Self { name, sound, message_len: None, holds_max: usize::MAX, limits: None, make }
+        Self { name, sound, codec: Codec::default(), holds_max: usize::MAX, limits: None, make }
     }
 
     /// Fresh ends.
@@ -214,7 +214,9 @@ impl Case {
 
     /// The `n`th message, told from its neighbours by its content.
     pub(crate) fn message(&self, n: usize) -> Vec<u8> {
-        let len = self.message_len.unwrap_or(n % 40);
+        // The lab format knows one length only.
+        let lab = matches!(self.codec, Codec::Lab { .. });
+        let len = if lab { self.codec.payload_max() } else { n % 40 };
         index(n).into_iter().cycle().take(len).collect()
     }
 }
@@ -327,7 +329,7 @@ impl Kind {
     }
 
     fn finish(self, mut case: Case, peers: usize) -> Case {
-        case.message_len = matches!(self.codec, Codec::Lab { .. }).then_some(4);
+        case.codec = self.codec;
         let usual = self.config(Role::Duplex);
         case.limits = Some(Limits {
             unacked_max: usual.queue_messages_max + WINDOW,
@@ -343,15 +345,16 @@ impl Kind {
     }
 }
 
+const LAB: Codec =
+    Codec::Lab { checksum: LabChecksum::Internet, source_port: 7, destination_port: 5000 };
+
 fn codecs(spec: Spec) -> Vec<Codec> {
-    let lab =
-        Codec::Lab { checksum: LabChecksum::Internet, source_port: 7, destination_port: 5000 };
     let compact = |checksum| Codec::Compact { checksum };
     let all = [
         compact(Checksum::Crc32c),
         compact(Checksum::Internet),
         compact(Checksum::None),
-        lab,
+        LAB,
         Codec::Bare,
     ];
     let legal = |codec: &Codec| {
@@ -374,7 +377,7 @@ fn exercise<P: Protocol + Copy + 'static>(protocol: P) -> Case {
         (client, lab::Server::new(protocol, lab::ServerConfig::default()))
     };
     let mut case = Case::new(format!("exercise {}", P::NAME), Some(Channel::PERFECT), ends);
-    case.message_len = Some(4);
+    case.codec = LAB;
     let (events, outbox) = (lab::Server::<P>::EVENTS_MAX, lab::Server::<P>::OUTBOX_MAX);
     case.holds_max = events.max(outbox);
     case

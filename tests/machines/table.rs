@@ -1,9 +1,12 @@
 //! The transition table and the behaviour agree: every step is an arrow of the table, causes what
 //! the arrow promises, and every arrow is taken.
 
-use rdtp::classic::{
-    Effects, Machine, Protocol, Spec, Visitor,
-    diagram::{self, Notation},
+use rdtp::{
+    classic::{
+        Does, Effect, Effects, Machine, Packet, Protocol, Spec, Visitor,
+        diagram::{self, Notation},
+    },
+    trace::Tag,
 };
 
 use crate::walk::{explore, inputs};
@@ -98,5 +101,39 @@ fn every_figure_can_be_drawn_in_every_notation() {
                 assert!(drawing.contains("Kurose and Ross, figure"), "{drawing}");
             }
         }
+    }
+}
+
+/// The comparison with the table has teeth: order and number of effects matter.
+#[test]
+fn a_promise_is_an_order_and_a_number() {
+    use Does::{Deliver, DeliverEach, Start, Stop, Transmit, TransmitEach};
+    let (send, start) = (Effect::Transmit(Packet::Ack { seq: 0 }), Effect::Start(Tag::Oldest));
+    let (stop, deliver) = (Effect::Stop(Tag::Oldest), Effect::Deliver(7_u8));
+    let all = [send.clone(), start.clone(), stop.clone(), deliver.clone()];
+    assert!(Does::describes(&[Transmit, Start, Stop, Deliver], &all));
+    for (at, one) in [Transmit, Start, Stop, Deliver].into_iter().enumerate() {
+        for (nth, effect) in all.iter().enumerate() {
+            assert_eq!(Does::describes(&[one], core::slice::from_ref(effect)), at == nth);
+        }
+    }
+    assert!(!Does::describes(&[Transmit], &[send.clone(), send.clone()]));
+    assert!(Does::describes(&[TransmitEach, Start], &[send.clone(), send, start]));
+    assert!(!Does::describes(&[DeliverEach], &[deliver, stop]));
+    assert!(!Does::describes::<u8>(&[DeliverEach], &[]));
+}
+
+#[test]
+fn only_windows_have_room_for_more_than_one() {
+    for spec in Spec::book() {
+        struct Window;
+        impl Visitor for Window {
+            type Output = u64;
+            fn visit<P: Protocol>(self, protocol: P) -> u64 {
+                protocol.window()
+            }
+        }
+        let windowed = matches!(spec, Spec::GoBackN(_) | Spec::SelectiveRepeat(_));
+        assert_eq!(spec.visit(Window), if windowed { 32 } else { 1 }, "{spec}");
     }
 }

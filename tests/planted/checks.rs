@@ -24,7 +24,8 @@ use rdtp::{
 
 use crate::{
     drive::{Drive, Habit},
-    play::{self, Extra, Op, Play},
+    ops,
+    play::{Extra, Op, Play},
     subject::Case,
     timer,
     walk::explore,
@@ -239,7 +240,7 @@ pub(crate) fn runner() -> TestRunner {
 
 /// Sequences of calls, the same for every subject.
 static CALLS: LazyLock<Vec<Vec<Op>>> = LazyLock::new(|| {
-    let (mut runner, calls) = (runner(), play::ops());
+    let (mut runner, calls) = (runner(), ops::ops());
     (0..CASES).map(|_| calls.new_tree(&mut runner).unwrap().current()).collect()
 });
 

@@ -23,6 +23,8 @@ mod window;
 #[allow(dead_code, reason = "the contract has habits that are not used here")]
 #[path = "../contract/drive.rs"]
 mod drive;
+#[path = "../contract/ops.rs"]
+mod ops;
 #[path = "../contract/play.rs"]
 mod play;
 #[allow(dead_code, reason = "only how the contract sees an endpoint, not its list of them")]
@@ -127,7 +129,7 @@ fn shrunk(bug: &str) -> Vec<play::Op> {
     let plant = bugs.iter().find(|plant| plant.bug == bug).unwrap();
     let case = plant.case();
     let outcome =
-        runner().run(&play::ops(), |calls| obey(&case, &calls).map_err(TestCaseError::fail));
+        runner().run(&ops::ops(), |calls| obey(&case, &calls).map_err(TestCaseError::fail));
     let Err(TestError::Fail(_, mut calls)) = outcome else { panic!("{bug}: {outcome:?}") };
     let mut at = 0;
     while at < calls.len() {
