@@ -15,15 +15,18 @@
 //! counterexample with the fewest steps: 3 steps, 1 fault
 //!   1. message 0 is sent
 //!   2. the packet of message 0 is damaged
-//!   3. damaged the packet of message 0 arrives and is delivered as message 0
+//!   3. the damaged packet of message 0 arrives and is delivered as message 0
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     message 0 #0 -->     |
-//!   2                                 |~ message 0 #0 damaged -->|
-//!   3                                 |~message 0 #0 arrives --> | deliver garbage
+//! rdt1.0: garbage in place of message 0 (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!             Wait for call from │                          │ Wait for call from
+//!                          above │                          │  below
+//!         1                      │─ packet ────────────╮    │
+//!         3                      │                     ╰──*▶│ deliver WRONG
+//!                                │                          │  message 0
+//!           * damaged on the way
 //!
-//!
-//! in short: the packet of message 0 is damaged; damaged the packet of message 0 arrives and is delivered as message 0
+//! in short: the packet of message 0 is damaged; the damaged packet of message 0 arrives and is delivered as message 0
 //! ```
 //!
 //! This is how to read such a trace. Time runs down. On the left is what the sender does, on the right

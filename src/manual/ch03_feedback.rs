@@ -23,16 +23,23 @@
 //!   4. damaged ACK arrives (garbled feedback, read as NAK), and the packet of message 0 is sent
 //!   5. the packet of message 0 arrives and is delivered as message 1, and ACK is sent
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     message 0 #0 -->     |
-//!   2                                 | message 0 #0 arrives --> | deliver message 0
-//!                                     |        <-- ACK #1        |
-//!   3                                 |   <-- ~ ACK #1 damaged   |
-//!   4  garbled feedback, read as NAK  |   <-- ~ACK #1 arrives    |
-//!                                     |     message 0 #2 -->     |
-//!   5                                 | message 0 #2 arrives --> | deliver message 0
-//!                                     |        <-- ACK #3        |
-//!
+//! rdt2.0: message 0 in place of message 1 (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!             Wait for call from │                          │ Wait for call from
+//!                          above │                          │  below
+//!         1  Wait for ACK or NAK │─ packet ────────────╮    │
+//!         2                      │                     ╰───▶│ deliver message 0
+//!                                │    ╭─────────────── ACK ─│
+//!         4       damaged: wrong │◀*──╯                     │
+//!                       checksum │                          │
+//!               ignored: garbled │                          │
+//!              feedback, read as │                          │
+//!                            NAK │                          │
+//!                                │═ packet ════════════╗    │
+//!         5                      │                     ╚═══▶│ deliver WRONG
+//!                                │                          │  message 1
+//!                                │                ┄┄── ACK ─│
+//!           ═ sent again   * damaged on the way
 //!
 //! in short: ACK is damaged; damaged ACK arrives (garbled feedback, read as NAK), and the packet of message 0 is sent; the packet of message 0 arrives and is delivered as message 1, and ACK is sent
 //! ```

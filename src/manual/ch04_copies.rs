@@ -21,15 +21,25 @@
 //!   5. message 1 is sent as packet 1
 //!   6. ACK arrives
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     packet 0 #0 -->      |
-//!   2                                 | packet 0 #0 arrives -->  | deliver message 0
-//!                                     |        <-- ACK #1        |
-//!   3                                 | <-- + ACK #1 copied: #2  |
-//!   4                                 |    <-- ACK #1 arrives    |
-//!   5  send message 1                 |     packet 1 #3 -->      |
-//!   6                                 |    <-- ACK #2 arrives    |
-//!
+//! rdt2.1: 2 messages believed delivered, but 1 delivered (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!           Wait for call 0 from │                          │ Wait for 0 from
+//!                          above │                          │  below
+//!         1  Wait for ACK or NAK │─ packet 0 ──────────╮    │
+//!                              0 │                     │    │
+//!         2                      │                     ╰───▶│ Wait for 1 from
+//!                                │                          │  below
+//!                                │                          │ deliver message 0
+//!                                │    ╭─────────────── ACK ─│
+//!         4 Wait for call 1 from │◀───┤                     │
+//!                          above │    │                     │
+//!                    1 confirmed │    │                     │
+//!         5  Wait for ACK or NAK │─ packet 1 ──┄┄           │
+//!                              1 │    │                     │
+//!         6               a copy │◀───╯                     │
+//!           Wait for call 0 from │                          │
+//!                          above │                          │
+//!                    2 confirmed │                          │
 //!
 //! in short: the channel copies ACK; ACK arrives; the sender believes 2 messages delivered, but the receiver delivered 1
 //! ```
@@ -100,16 +110,19 @@
 //!   6. the channel copies packet 1
 //!   7. the channel copies ACK 0
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     packet 0 #0 -->      |
-//!   2                                 | packet 0 #0 arrives -->  | deliver message 0
-//!                                     |       <-- ACK 0 #1       |
-//!   3                                 |<-- + ACK 0 #1 copied: #2 |
-//!   4                                 |   <-- ACK 0 #1 arrives   |
-//!   5  send message 1                 |     packet 1 #3 -->      |
-//!   6                                 |+ packet 1 #3 copied: #4 -->|
-//!   7                                 |<-- + ACK 0 #2 copied: #5 |
-//!
+//! rdt2.2: deadlock (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!           Wait for call 0 from │                          │ Wait for 0 from
+//!                          above │                          │  below
+//!         1       Wait for ACK 0 │─ packet 0 ──────────╮    │
+//!         2                      │                     ╰───▶│ Wait for 1 from
+//!                                │                          │  below
+//!                                │                          │ deliver message 0
+//!                                │    ╭───────────── ACK 0 ─│
+//!         4 Wait for call 1 from │◀───╯                     │
+//!                          above │                          │
+//!                    1 confirmed │                          │
+//!         5       Wait for ACK 1 │─ packet 1 ──┄┄           │
 //!
 //! in short: the channel copies ACK 0; the channel copies packet 1; the channel copies ACK 0; deadlock: the transfer can never finish, and all comes to rest
 //! ```

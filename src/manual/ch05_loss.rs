@@ -17,10 +17,11 @@
 //!   1. message 0 is sent as packet 0
 //!   2. packet 0 is lost
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     packet 0 #0 -->      |
-//!   2                                 |  X packet 0 #0 lost -->  |
-//!
+//! rdt2.2: deadlock (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!           Wait for call 0 from │                          │
+//!                          above │                          │
+//!         1       Wait for ACK 0 │─ packet 0 ──✗ lost       │
 //!
 //! in short: packet 0 is lost; deadlock: the transfer can never finish, and all comes to rest
 //! ```

@@ -23,18 +23,30 @@
 //!   6. packet 1 overtakes 1 packet and arrives and is delivered, and ACK 1 is sent
 //!   7. packet 0, an old copy of message 0, arrives and is delivered as message 2, and ACK 0 is sent
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     packet 0 #0 -->      |
-//!   2                                 | packet 0 #0 arrives -->  | deliver message 0
-//!                                     |       <-- ACK 0 #1       |
-//!   3  timer expires                  |     packet 0 #2 -->      |
-//!   4                                 |   <-- ACK 0 #1 arrives   |
-//!   5  send message 1                 |     packet 1 #3 -->      |
-//!   6                                 | packet 1 #3 arrives -->  | deliver message 1
-//!                                     |       <-- ACK 1 #4       |
-//!   7                                 | packet 0 #2 arrives -->  | deliver message 0
-//!                                     |       <-- ACK 0 #5       |
-//!
+//! rdt3.0: message 0 in place of message 2 (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!           Wait for call 0 from │                          │ Wait for 0 from
+//!                          above │                          │  below
+//!         1       Wait for ACK 0 │─ packet 0 ──────────╮    │
+//!         2                      │                     ╰───▶│ Wait for 1 from
+//!                                │                          │  below
+//!                                │                          │ deliver message 0
+//!                                │    ╭───────────── ACK 0 ─│
+//!         3              timeout │═ packet 0 ══════════╗    │
+//!         4 Wait for call 1 from │◀───╯                ║    │
+//!                          above │                     ║    │
+//!                    1 confirmed │                     ║    │
+//!         5       Wait for ACK 1 │─ packet 1 ────────╮ ║    │
+//!         6                      │                   ╰─────▶│ Wait for 0 from
+//!                                │                     ║    │  below
+//!                                │                     ║    │ deliver message 1
+//!                                │              ┄┄── ACK 1 ─│
+//!         7                      │                     ╚═══▶│ Wait for 1 from
+//!                                │                          │  below
+//!                                │                          │ deliver WRONG
+//!                                │                          │  message 2
+//!                                │              ┄┄── ACK 0 ─│
+//!           ═ sent again
 //!
 //! in short: the timer expires too early, and packet 0 is sent again; packet 1 overtakes 1 packet and arrives and is delivered, and ACK 1 is sent; packet 0, an old copy of message 0, arrives and is delivered as message 2, and ACK 0 is sent
 //! ```

@@ -22,16 +22,18 @@
 //!   6. packet 1 arrives (not the number expected: the last ACK again), and ACK 3 is sent
 //!   7. ACK 3 arrives
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     packet 0 #0 -->      |
-//!   2  send message 1                 |     packet 1 #1 -->      |
-//!   3  send message 2                 |     packet 2 #2 -->      |
-//!   4  send message 3                 |     packet 3 #3 -->      |
-//!   5                                 |  X packet 0 #0 lost -->  |
-//!   6                                 | packet 1 #1 arrives -->  | not the number expected: the last ACK again
-//!                                     |       <-- ACK 3 #4       |
-//!   7                                 |   <-- ACK 3 #4 arrives   |
-//!
+//! gbn:4/4: 4 messages believed delivered, but 0 delivered (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!                           Wait │                          │ Wait
+//!         1                      │─ packet 0 ──✗ lost       │
+//!         2                      │─ packet 1 ──────────╮    │
+//!         3                      │─ packet 2 ──┄┄      │    │
+//!         4                      │─ packet 3 ──┄┄      │    │
+//!         6                      │                     ╰───▶│ ignored: not the
+//!                                │                          │  number expected:
+//!                                │                          │  the last ACK again
+//!                                │    ╭───────────── ACK 3 ─│
+//!         7          4 confirmed │◀───╯                     │
 //!
 //! in short: packet 0 is lost; packet 1 arrives (not the number expected: the last ACK again), and ACK 3 is sent; ACK 3 arrives; the sender believes 4 messages delivered, but the receiver delivered 0
 //! ```

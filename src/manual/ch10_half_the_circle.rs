@@ -27,26 +27,29 @@
 //!  12. message 3 is sent as packet 3
 //!  13. packet 3 arrives and is delivered, then message 0 as message 4, and ACK 3 is sent
 //!
-//!      sender                         |                          | receiver
-//!   1  send message 0                 |     packet 0 #0 -->      |
-//!   2  send message 1                 |     packet 1 #1 -->      |
-//!   3                                 | packet 0 #0 arrives -->  | deliver message 0
-//!                                     |       <-- ACK 0 #2       |
-//!   4                                 | packet 1 #1 arrives -->  | deliver message 1
-//!                                     |       <-- ACK 1 #3       |
-//!   5                                 |   <-- X ACK 0 #2 lost    |
-//!   6                                 |   <-- ACK 1 #3 arrives   |
-//!   7  timer 0 expires                |     packet 0 #4 -->      |
-//!   8  send message 2                 |     packet 2 #5 -->      |
-//!   9                                 | packet 0 #4 arrives -->  |
-//!                                     |       <-- ACK 0 #6       |
-//!  10                                 | packet 2 #5 arrives -->  | deliver message 2
-//!                                     |       <-- ACK 2 #7       |
-//!  11                                 |   <-- ACK 0 #6 arrives   |
-//!  12  send message 3                 |     packet 3 #8 -->      |
-//!  13                                 | packet 3 #8 arrives -->  | deliver message 3
-//!                                     |       <-- ACK 3 #9       | deliver message 0
-//!
+//! sr:3/4: message 0 in place of message 4 (step k at k ms)
+//!        ms               sender │                          │ receiver
+//!                           Wait │                          │ Wait
+//!         1                      │─ packet 0 ──────────╮    │
+//!         2                      │─ packet 1 ────────╮ │    │
+//!         3                      │                   │ ╰───▶│ deliver message 0
+//!                                │          lost ✗── ACK 0 ─│
+//!         4                      │                   ╰─────▶│ deliver message 1
+//!                                │    ╭───────────── ACK 1 ─│
+//!         6       (acked-inside) │◀───╯                     │
+//!         7  timeout of packet 0 │═ packet 0 ══════════╗    │
+//!         8                      │─ packet 2 ────────╮ ║    │
+//!         9                      │                   │ ╚═══▶│ (buffer)
+//!                                │    ╭───────────── ACK 0 ─│
+//!        10                      │    │              ╰─────▶│ deliver message 2
+//!                                │    │         ┄┄── ACK 2 ─│
+//!        11          2 confirmed │◀───╯                     │
+//!        12                      │─ packet 3 ──────────╮    │
+//!        13                      │                     ╰───▶│ deliver message 3
+//!                                │                          │ deliver WRONG
+//!                                │                          │  message 4
+//!                                │              ┄┄── ACK 3 ─│
+//!           ═ sent again
 //!
 //! in short: ACK 0 is lost; timer 0 expires, and packet 0 is sent again; packet 0, an old copy of message 0, falls into the new window and is kept, and ACK 0 is sent; packet 3 arrives and is delivered, then message 0 as message 4, and ACK 3 is sent
 //! ```
@@ -118,7 +121,7 @@
 //! <!-- run: rdtp machine sr:2/64 | grep tolerates -->
 //! ```text
 //! $ rdtp machine sr:2/64 | grep tolerates
-//! Channel it tolerates: corrupts, loses, duplicates, reorders by up to 30.
+//! Channel it tolerates: corrupts, loses, duplicates, reorders by up to 59.
 //! ```
 //!
 //! # Exercise
