@@ -25,6 +25,7 @@ mod window;
 mod drive;
 #[path = "../contract/ops.rs"]
 mod ops;
+#[expect(dead_code, reason = "limits of queues are for the contract and the fuzzer")]
 #[path = "../contract/play.rs"]
 mod play;
 #[allow(dead_code, reason = "only how the contract sees an endpoint, not its list of them")]

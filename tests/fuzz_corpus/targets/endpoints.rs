@@ -86,9 +86,8 @@ fn op(bytes: &mut Bytes<'_>, forge: Option<Codec>) -> Op {
     let at = usize::from(what & 1);
     let nth = usize::from(what >> 5);
     match what >> 1 & 0x0f {
-        0 => Op::Offer { at },
         1 if nth == 7 => Op::Fill { at },
-        1 => Op::Offer { at },
+        0 | 1 => Op::Offer { at },
         2 => Op::Transmit { at, room: 2048, segments: nth + 1 },
         3 => Op::Transmit { at, room: bytes.below(256), segments: nth + 1 },
         4 => Op::Event { at },
