@@ -161,7 +161,9 @@ impl Lanes {
             positions().for_each(|at| add(self, Handling::Lose, at, Some(without(&cells, at))));
         }
         if self.channel.corrupt {
-            for at in 0..cells.len().min(reach) {
+            // In sending order it makes a difference which of equal neighbours is damaged.
+            let ordered = self.ordered;
+            for at in (0..cells.len().min(reach)).filter(|at| ordered || first(at)) {
                 let corrupted = wires.get(cells[at].packet).corrupted(checksum);
                 let mut after = cells.clone();
                 after[at].packet = wires.intern(corrupted);

@@ -9,7 +9,7 @@
 //! sr:2 over a channel that corrupts, loses, duplicates, reorders
 //! bounds: 3 messages, 2 packets in flight each way
 //! holds
-//! 2301 states, 20753 transitions: everything that can happen
+//! 2301 states, 19845 transitions: everything that can happen
 //! ```
 //!
 //! and the demonstration says so for a real file, over real sockets: `rdtp demo`. Yet it is no transport
