@@ -422,6 +422,17 @@ fn buffers_come_back() {
 }
 
 #[test]
+fn bytes_are_counted_where_they_go_in_and_where_they_come_out() {
+    let mut link = link("data.loss=at:2", 1);
+    for len in [10, 20, 30] {
+        link.offer(Instant::ZERO, &[0; 30][..len], ());
+    }
+    while link.poll_deliver(Instant::MAX).is_some() {}
+    let stats = link.stats().data;
+    assert_eq!((stats.offered_bytes, stats.delivered_bytes), (60, 40));
+}
+
+#[test]
 fn a_replayed_datagram_is_an_old_one_as_it_was_offered() {
     let mut link = link("replay=100%:3,corrupt=100%,delay=1ms", 1);
     let mut arrivals = Vec::new();
