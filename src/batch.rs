@@ -62,6 +62,21 @@ impl<'a> Batch<'a> {
         true
     }
 
+    /// Appends a datagram of at most `len_max` bytes that `fill` writes in place and whose length it
+    /// returns; 0 appends nothing. `fill` is not called when not even the length of the segments
+    /// so far, or `len_max` in an empty batch, would fit. Returns the length.
+    pub fn write_up_to(&mut self, len_max: usize, fill: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        let len_max = if self.count == 0 { len_max } else { len_max.min(self.segment) };
+        if len_max == 0 || !self.fits(len_max) {
+            return 0;
+        }
+        let len = fill(&mut self.space[self.len..self.len + len_max]).min(len_max);
+        if len > 0 {
+            self.write(len, |_| {});
+        }
+        len
+    }
+
     /// Whether a datagram of `len` bytes would fit now.
     pub fn fits(&self, len: usize) -> bool {
         !self.closed
@@ -122,6 +137,25 @@ mod tests {
         assert!(batch.put(b"") && !batch.put(b"") && !batch.put(b"a"));
         assert_eq!(batch.segments().collect::<Vec<_>>(), [b""]);
         assert_eq!(batch.segment_size(), None);
+    }
+
+    #[test]
+    fn a_datagram_may_turn_out_shorter_and_then_closes_the_batch() {
+        let mut space = [0; 10];
+        let mut batch = Batch::new(&mut space);
+        let fill = |len: usize| {
+            move |space: &mut [u8]| {
+                space[..len].fill(7);
+                len
+            }
+        };
+        assert_eq!(batch.write_up_to(4, fill(4)), 4);
+        assert_eq!(batch.write_up_to(9, fill(0)), 0, "nothing to say");
+        assert_eq!(batch.write_up_to(9, |space| space.len()), 4, "no longer than the first");
+        assert_eq!(batch.write_up_to(4, |_| unreachable!()), 0, "two bytes are left");
+        batch.clear();
+        assert_eq!([batch.write_up_to(4, fill(4)), batch.write_up_to(4, fill(3))], [4, 3]);
+        assert_eq!(batch.write_up_to(3, |_| unreachable!()), 0);
     }
 
     #[test]

@@ -48,6 +48,7 @@ extern crate std;
 
 pub mod app;
 pub mod batch;
+pub mod buf;
 pub mod capture;
 pub mod channel;
 pub mod check;

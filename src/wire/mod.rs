@@ -8,6 +8,7 @@ pub mod checksum;
 mod codec;
 pub mod compact;
 pub mod lab;
+pub mod transport;
 mod varint;
 
 use core::fmt;

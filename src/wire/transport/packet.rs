@@ -1,0 +1,322 @@
+//! Packets: the header that every datagram begins with.
+
+use core::fmt;
+
+use super::{Params, Reader, Writer};
+use crate::wire::{Checksum, DecodeError, varint};
+
+/// The version of the protocol that this crate speaks: "rdt", 1.
+pub const VERSION: u32 = u32::from_be_bytes(*b"rdt\x01");
+/// The longest cookie.
+pub const COOKIE_BYTES_MAX: usize = 64;
+/// Bytes before the frames of a data packet.
+pub const DATA_HEADER_BYTES: usize = HEAD + 4;
+/// Bytes before the frames of an open packet, at most.
+pub const OPEN_HEADER_MAX: usize = HEAD + 24 + 16 + 1 + COOKIE_BYTES_MAX + Params::ENCODED_MAX;
+/// Bytes before the frames of an accept packet, at most.
+pub const ACCEPT_HEADER_MAX: usize = HEAD + 32 + 16 + Params::ENCODED_MAX;
+/// Bytes of a challenge, at most.
+pub const CHALLENGE_BYTES_MAX: usize = HEAD + 8 + COOKIE_BYTES_MAX;
+
+/// Checksum, kind and connection ID.
+const HEAD: usize = 4 + 1 + 8;
+/// Bytes of the checksum field at the front.
+const CRC: usize = 4;
+
+const OPEN: u8 = 0x10;
+const ACCEPT: u8 = 0x11;
+const CHALLENGE: u8 = 0x12;
+const VERSIONS: u8 = 0x13;
+const RESET: u8 = 0x14;
+const DATA: u8 = 0x20;
+
+/// Names a connection to the side that chose it. Random, so that nobody guesses it who has not seen
+/// a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// A secret of 128 bits that proves a reset comes from somebody who once had the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ResetToken(pub [u8; 16]);
+
+impl fmt::Debug for ResetToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResetToken(secret)")
+    }
+}
+
+/// What a side can do beyond the version's basics, a bit each. None are defined yet: bits that are
+/// not known are not agreed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Features(pub u32);
+
+/// A packet as it lies in its datagram. What follows the fields are [frames](super::Frame).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packet<'a> {
+    /// Asks for a connection; may carry data already.
+    Open {
+        /// Chosen at random by the opener until the acceptor chooses its own.
+        to: ConnectionId,
+        /// The version that the opener speaks.
+        version: u32,
+        /// What the opener can do.
+        features: Features,
+        /// What the opener wants to be called.
+        from: ConnectionId,
+        /// The packet number, whole.
+        number: u64,
+        /// Proof for a later [`Reset`](Self::Reset).
+        token: ResetToken,
+        /// The cookie of a challenge, or empty.
+        cookie: &'a [u8],
+        /// The opener's limits.
+        params: Params,
+        /// The frames.
+        frames: &'a [u8],
+    },
+    /// Agrees to a connection; may carry data already.
+    Accept {
+        /// The opener's name for the connection.
+        to: ConnectionId,
+        /// The version that both will speak.
+        version: u32,
+        /// What both can do.
+        features: Features,
+        /// The version that the acceptor was offered, as it arrived: the opener sees whether
+        /// somebody changed it on the way.
+        offered_version: u32,
+        /// The features that the acceptor was offered, as they arrived.
+        offered_features: Features,
+        /// What the acceptor wants to be called.
+        from: ConnectionId,
+        /// The packet number, whole.
+        number: u64,
+        /// Proof for a later [`Reset`](Self::Reset).
+        token: ResetToken,
+        /// The acceptor's limits.
+        params: Params,
+        /// The frames.
+        frames: &'a [u8],
+    },
+    /// Asks the opener to come back with this cookie: the acceptor keeps nothing until then.
+    Challenge {
+        /// The opener's name for the connection.
+        to: ConnectionId,
+        /// The number of the packet that this answers.
+        number: u64,
+        /// To be sent back in the next open.
+        cookie: &'a [u8],
+    },
+    /// The acceptor does not speak the opener's version.
+    Versions {
+        /// The opener's name for the connection.
+        to: ConnectionId,
+        /// The number of the packet that this answers.
+        number: u64,
+        /// The versions that it speaks, four bytes each.
+        versions: &'a [u8],
+    },
+    /// The connection is not known here, and was once: its peer has lost its state.
+    Reset {
+        /// The ID that the packet which this answers was sent to.
+        to: ConnectionId,
+        /// The proof.
+        token: ResetToken,
+    },
+    /// Everything after the handshake.
+    Data {
+        /// The receiver's name for the connection.
+        to: ConnectionId,
+        /// The low 32 bits of the packet number; see [`expand_number`].
+        number: u32,
+        /// The frames.
+        frames: &'a [u8],
+    },
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a datagram: checksum first, fields after.
+    pub fn decode(datagram: &'a [u8]) -> Result<Self, DecodeError> {
+        if datagram.len() < HEAD {
+            return Err(DecodeError::Short { needed: HEAD, got: datagram.len() });
+        }
+        let (crc, rest) = datagram.split_at(CRC);
+        if !Checksum::Crc32c.holds([rest], crc) {
+            return Err(DecodeError::Checksum);
+        }
+        let mut reader = Reader::new(rest);
+        let (kind, to) = (reader.u8()?, ConnectionId(reader.u64()?));
+        match kind {
+            DATA => Ok(Self::Data { to, number: reader.u32()?, frames: reader.rest() }),
+            OPEN => Self::decode_open(to, &mut reader),
+            ACCEPT => Self::decode_accept(to, &mut reader),
+            CHALLENGE => {
+                let (number, cookie) = (number(&mut reader)?, reader.rest());
+                if cookie.is_empty() || cookie.len() > COOKIE_BYTES_MAX {
+                    return Err(DecodeError::Field("a cookie has 1 to 64 bytes"));
+                }
+                Ok(Self::Challenge { to, number, cookie })
+            }
+            VERSIONS => {
+                let (number, versions) = (number(&mut reader)?, reader.rest());
+                if !versions.len().is_multiple_of(4) {
+                    return Err(DecodeError::Field("versions have four bytes each"));
+                }
+                Ok(Self::Versions { to, number, versions })
+            }
+            RESET => {
+                let token = ResetToken(reader.token()?);
+                if !reader.is_empty() {
+                    return Err(DecodeError::Field("bytes after a reset token"));
+                }
+                Ok(Self::Reset { to, token })
+            }
+            _ => Err(DecodeError::Kind(kind)),
+        }
+    }
+
+    fn decode_open(to: ConnectionId, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (version, features) = (reader.u32()?, Features(reader.u32()?));
+        let (from, number) = (ConnectionId(reader.u64()?), number(reader)?);
+        let token = ResetToken(reader.token()?);
+        let len = usize::from(reader.u8()?);
+        if len > COOKIE_BYTES_MAX {
+            return Err(DecodeError::Field("a cookie has at most 64 bytes"));
+        }
+        let cookie = reader.bytes(len)?;
+        let params = Params::decode(reader)?;
+        let frames = reader.rest();
+        Ok(Self::Open { to, version, features, from, number, token, cookie, params, frames })
+    }
+
+    fn decode_accept(to: ConnectionId, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self::Accept {
+            to,
+            version: reader.u32()?,
+            features: Features(reader.u32()?),
+            offered_version: reader.u32()?,
+            offered_features: Features(reader.u32()?),
+            from: ConnectionId(reader.u64()?),
+            number: number(reader)?,
+            token: ResetToken(reader.token()?),
+            params: Params::decode(reader)?,
+            frames: reader.rest(),
+        })
+    }
+
+    /// Writes the packet up to and with `frames`. The caller may add more frames and must
+    /// [`seal`] the whole in the end.
+    pub fn encode(&self, writer: &mut Writer<'_>) {
+        let head = |writer: &mut Writer<'_>, kind: u8, to: ConnectionId| {
+            writer.u32(0);
+            writer.u8(kind);
+            writer.u64(to.0);
+        };
+        match *self {
+            Self::Open { to, version, features, from, number, token, cookie, params, frames } => {
+                head(writer, OPEN, to);
+                writer.u32(version);
+                writer.u32(features.0);
+                writer.u64(from.0);
+                writer.u64(number);
+                writer.bytes(&token.0);
+                writer.u8(u8::try_from(cookie.len()).expect("cookies are at most 64 bytes"));
+                writer.bytes(cookie);
+                params.encode(writer);
+                writer.bytes(frames);
+            }
+            Self::Accept {
+                to,
+                version,
+                features,
+                offered_version,
+                offered_features,
+                from,
+                number,
+                token,
+                params,
+                frames,
+            } => {
+                head(writer, ACCEPT, to);
+                for word in [version, features.0, offered_version, offered_features.0] {
+                    writer.u32(word);
+                }
+                writer.u64(from.0);
+                writer.u64(number);
+                writer.bytes(&token.0);
+                params.encode(writer);
+                writer.bytes(frames);
+            }
+            Self::Challenge { to, number, cookie: rest }
+            | Self::Versions { to, number, versions: rest } => {
+                let challenge = matches!(self, Self::Challenge { .. });
+                head(writer, if challenge { CHALLENGE } else { VERSIONS }, to);
+                writer.u64(number);
+                writer.bytes(rest);
+            }
+            Self::Reset { to, token } => {
+                head(writer, RESET, to);
+                writer.bytes(&token.0);
+            }
+            Self::Data { to, number, frames } => {
+                head(writer, DATA, to);
+                writer.u32(number);
+                writer.bytes(frames);
+            }
+        }
+    }
+
+    /// The ID that the packet is addressed to.
+    pub const fn to(&self) -> ConnectionId {
+        match *self {
+            Self::Open { to, .. }
+            | Self::Accept { to, .. }
+            | Self::Challenge { to, .. }
+            | Self::Versions { to, .. }
+            | Self::Reset { to, .. }
+            | Self::Data { to, .. } => to,
+        }
+    }
+}
+
+/// Puts the checksum in front of a finished datagram.
+pub fn seal(datagram: &mut [u8]) {
+    let (crc, rest) = datagram.split_at_mut(CRC);
+    Checksum::Crc32c.put([&*rest], crc);
+}
+
+/// A whole packet number, below 2^62.
+fn number(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    let number = reader.u64()?;
+    if number > varint::MAX {
+        return Err(DecodeError::Field("a packet number has 62 bits"));
+    }
+    Ok(number)
+}
+
+/// The low 32 bits of a packet number: what a data packet carries of it.
+pub const fn truncate_number(number: u64) -> u32 {
+    let [.., a, b, c, d] = number.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// The whole number of which `low` is the low half: the one nearest to `expected`, the highest
+/// number seen plus one (RFC 9000 appendix A.3). Right as long as fewer than 2^31 packets are on
+/// their way.
+pub const fn expand_number(low: u32, expected: u64) -> u64 {
+    const WINDOW: u64 = 1 << 32;
+    let candidate = expected & !(WINDOW - 1) | low as u64;
+    if candidate + WINDOW / 2 <= expected {
+        candidate + WINDOW
+    } else if candidate > expected + WINDOW / 2 && candidate >= WINDOW {
+        candidate - WINDOW
+    } else {
+        candidate
+    }
+}

@@ -1,0 +1,353 @@
+//! Golden bytes, round trips, and refusals by name.
+
+use alloc::{vec, vec::Vec};
+use core::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{packet::seal, *};
+use crate::{buf::RangeSet, wire::DecodeError};
+
+const PARAMS: Params = Params {
+    idle_timeout: Duration::from_secs(30),
+    max_data: 1 << 20,
+    max_stream_data: 1 << 18,
+    max_streams: 100,
+    max_ack_delay: Duration::from_millis(25),
+    max_packet_bytes: 1472,
+    max_datagram_bytes: 0,
+};
+
+fn bytes_of(packet: &Packet<'_>) -> Vec<u8> {
+    let mut space = vec![0; 4096];
+    let mut writer = Writer::new(&mut space);
+    packet.encode(&mut writer);
+    seal(writer.written());
+    let len = writer.len();
+    space.truncate(len);
+    space
+}
+
+fn frame_bytes(frame: &Frame<'_>) -> Vec<u8> {
+    let mut space = vec![0xff; 4096];
+    let mut writer = Writer::new(&mut space);
+    frame.encode(&mut writer);
+    let len = writer.len();
+    assert_eq!(len, frame.encoded_len(), "{frame:?}");
+    space.truncate(len);
+    space
+}
+
+/// If this moves, two releases cannot talk to each other: it takes a new version.
+#[test]
+fn golden_packets() {
+    let open = Packet::Open {
+        to: ConnectionId(0x0102_0304_0506_0708),
+        version: VERSION,
+        features: Features(0),
+        from: ConnectionId(0x1112_1314_1516_1718),
+        number: 0x2a2b,
+        token: ResetToken([0x77; 16]),
+        cookie: b"ck",
+        params: PARAMS,
+        frames: &[0x01],
+    };
+    let expected = [
+        &[0x10][..],
+        &[1, 2, 3, 4, 5, 6, 7, 8],
+        b"rdt\x01",
+        &[0; 4],
+        &[0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18],
+        &[0, 0, 0, 0, 0, 0, 0x2a, 0x2b],
+        &[0x77; 16],
+        &[2, b'c', b'k'],
+        &[26, 1, 0x80, 0, 0x75, 0x30, 2, 0x80, 0x10, 0, 0, 3, 0x80, 4, 0, 0],
+        &[4, 0x40, 100, 5, 0x80, 0, 0x61, 0xa8, 6, 0x45, 0xc0],
+        &[1],
+    ];
+    let bytes = bytes_of(&open);
+    assert_eq!(bytes[4..], expected.concat());
+    let data = Packet::Data { to: ConnectionId(7), number: 9, frames: &[0x11, 2, 5, b'h', b'i'] };
+    let bytes = bytes_of(&data);
+    let golden = [0x20, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 9, 0x11, 2, 5, b'h', b'i'];
+    assert_eq!(bytes[4..], golden);
+    assert_eq!(bytes.len() - 5, DATA_HEADER_BYTES);
+}
+
+#[test]
+fn golden_frames() {
+    let mut seen = RangeSet::new(8);
+    for range in [2..4, 6..7, 10..21] {
+        seen.insert(range).unwrap();
+    }
+    let mut space = [0; 64];
+    let mut writer = Writer::new(&mut space);
+    let ecn = EcnCounts { ect0: 70, ect1: 0, ce: 1 };
+    assert_eq!(Ack::write(&seen, Duration::from_micros(300), Some(ecn), 64, &mut writer), 3);
+    let golden = [0x03, 0x41, 0x2c, 20, 2, 10, 2, 0, 1, 1, 0x40, 70, 0, 1];
+    assert_eq!(writer.written(), golden);
+    let Ok(Frame::Ack(ack)) = Frame::decode(&mut Reader::new(&golden)) else { panic!("no ACK") };
+    assert_eq!(ack.ranges.iter().collect::<Vec<_>>(), [10..21, 6..7, 2..4]);
+    assert_eq!((ack.ranges.largest(), ack.ranges.count()), (20, 3));
+    assert_eq!((ack.ecn, ack.delay), (Some(ecn), Duration::from_micros(300)));
+
+    let golden: [(Frame<'_>, &[u8]); 6] = [
+        (Frame::Ping, &[1]),
+        (Frame::MaxData(64), &[6, 0x40, 64]),
+        (Frame::ResetStream { id: StreamId(3), code: 4, final_size: 5 }, &[4, 3, 4, 5]),
+        (
+            Frame::Close { code: CloseCode::Application(5), reason: b"bye" },
+            &[0x0d, 0xe0, 0, 0, 0, 0, 0, 0, 5, 3, b'b', b'y', b'e'],
+        ),
+        (Frame::Datagram(b"x"), &[0x0e, 1, b'x']),
+        (
+            Frame::Stream { id: StreamId(2), offset: 1, data: b"ab", fin: true },
+            &[0x13, 2, 1, 2, b'a', b'b'],
+        ),
+    ];
+    for (frame, bytes) in golden {
+        assert_eq!(frame_bytes(&frame), bytes);
+    }
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..100_u64, 0..1_u64 << 20, 0..=(1_u64 << 62) - 1]
+}
+
+fn frame() -> impl Strategy<Value = Frame<'static>> {
+    const DATA: &[u8] = &[0xa5; 100];
+    let id = || number().prop_map(StreamId);
+    let data = || (0..DATA.len()).prop_map(|len| &DATA[..len]);
+    let code = prop_oneof![
+        Just(CloseCode::Protocol),
+        Just(CloseCode::FlowControl),
+        Just(CloseCode::Refused),
+        Just(CloseCode::Internal),
+        (0..1_u64 << 61).prop_map(CloseCode::Application),
+    ];
+    prop_oneof![
+        Just(Frame::Ping),
+        Just(Frame::ImmediateAck),
+        (id(), 0..1_u64 << 61, data(), any::<bool>())
+            .prop_map(|(id, offset, data, fin)| Frame::Stream { id, offset, data, fin }),
+        (id(), number(), number()).prop_map(|(id, code, final_size)| Frame::ResetStream {
+            id,
+            code,
+            final_size
+        }),
+        (id(), number()).prop_map(|(id, code)| Frame::StopSending { id, code }),
+        number().prop_map(Frame::MaxData),
+        (id(), number()).prop_map(|(id, max)| Frame::MaxStreamData { id, max }),
+        number().prop_map(Frame::MaxStreams),
+        number().prop_map(Frame::DataBlocked),
+        (id(), number()).prop_map(|(id, max)| Frame::StreamDataBlocked { id, max }),
+        (number(), number(), number()).prop_map(|(sequence, threshold, delay_us)| {
+            Frame::AckFrequency { sequence, threshold, delay_us }
+        }),
+        (code, data()).prop_map(|(code, reason)| Frame::Close { code, reason }),
+        data().prop_map(Frame::Datagram),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn frames_come_back(frames in prop::collection::vec(frame(), 0..12)) {
+        let bytes: Vec<u8> = frames.iter().flat_map(frame_bytes).collect();
+        let mut reader = Reader::new(&bytes);
+        for frame in frames {
+            prop_assert_eq!(Frame::decode(&mut reader), Ok(frame));
+        }
+        prop_assert!(reader.is_empty());
+    }
+
+    /// What can be read at all is written back to the same bytes: there is one encoding.
+    #[test]
+    fn there_is_one_encoding(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        let mut reader = Reader::new(&bytes);
+        if let Ok(frame) = Frame::decode(&mut reader) {
+            let used = bytes.len() - reader.rest().len();
+            // Without a length, a stream frame is the last one; `encode` always writes one.
+            if !matches!(bytes[0], 0x10 | 0x11) {
+                prop_assert_eq!(frame_bytes(&frame), &bytes[..used]);
+            }
+        }
+    }
+
+    #[test]
+    fn acks_hold_the_highest_ranges_that_fit(
+        runs in prop::collection::vec((1..300_u64, 1..300_u64), 1..40),
+        room in 0..120_usize,
+        start in number(),
+    ) {
+        let mut seen = RangeSet::new(64);
+        let mut at = start >> 1;
+        for (gap, run) in runs {
+            seen.insert(at + gap..at + gap + run).unwrap();
+            at += gap + run;
+        }
+        let mut space = [0; 200];
+        let mut writer = Writer::new(&mut space);
+        let count = Ack::write(&seen, Duration::from_millis(3), None, room, &mut writer);
+        let written = writer.len();
+        prop_assert!(written <= room);
+        prop_assert_eq!(count == 0, written == 0);
+        prop_assert!(count > 0 || room < 20, "one range takes at most 20 bytes");
+        let bytes = writer.written().to_vec();
+        if count > 0 {
+            let frame = Frame::decode(&mut Reader::new(&bytes));
+            let Ok(Frame::Ack(ack)) = frame else { panic!("{frame:?}") };
+            let got: Vec<_> = ack.ranges.iter().collect();
+            prop_assert_eq!(got, seen.iter().rev().take(count).collect::<Vec<_>>());
+            prop_assert_eq!(ack.encoded_len() + 1, written);
+        }
+    }
+
+    /// Any bytes behind a right checksum: no panic, and one encoding.
+    #[test]
+    fn packets_of_noise(
+        kind in prop_oneof![0x10..=0x14_u8, Just(0x20), any::<u8>()],
+        rest in prop::collection::vec(any::<u8>(), 0..150),
+    ) {
+        let mut bytes = vec![0, 0, 0, 0, kind];
+        bytes.extend(rest);
+        seal(&mut bytes);
+        if let Ok(packet) = Packet::decode(&bytes) {
+            // Parameters that are not known are skipped, and so not written back.
+            let params = matches!(packet, Packet::Open { .. } | Packet::Accept { .. });
+            if !params {
+                prop_assert_eq!(bytes_of(&packet), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_expand_to_the_nearest(
+        expected in 0..1_u64 << 61,
+        distance in -(1_i64 << 31) + 1..1_i64 << 31,
+    ) {
+        let number = expected.saturating_add_signed(distance);
+        prop_assert_eq!(expand_number(truncate_number(number), expected), number);
+    }
+}
+
+fn accept() -> Packet<'static> {
+    Packet::Accept {
+        to: ConnectionId(1),
+        version: VERSION,
+        features: Features(1),
+        offered_version: VERSION,
+        offered_features: Features(3),
+        from: ConnectionId(2),
+        number: (1 << 62) - 1,
+        token: ResetToken([7; 16]),
+        params: PARAMS,
+        frames: &[],
+    }
+}
+
+#[test]
+fn packets_come_back() {
+    let token = ResetToken([9; 16]);
+    let packets = [
+        accept(),
+        Packet::Challenge { to: ConnectionId(3), number: 5, cookie: &[1; 64] },
+        Packet::Versions { to: ConnectionId(3), number: 5, versions: &[0, 0, 0, 1] },
+        Packet::Reset { to: ConnectionId(u64::MAX), token },
+        Packet::Data { to: ConnectionId(0), number: u32::MAX, frames: &[1, 1, 1] },
+    ];
+    for packet in packets {
+        assert_eq!(Packet::decode(&bytes_of(&packet)), Ok(packet));
+    }
+}
+
+#[test]
+fn headers_stay_within_their_bounds() {
+    let params = Params {
+        idle_timeout: Duration::from_millis(u64::MAX >> 2),
+        max_data: u64::MAX >> 2,
+        max_stream_data: u64::MAX >> 2,
+        max_streams: u64::MAX >> 2,
+        max_ack_delay: Duration::from_micros(u64::MAX >> 2),
+        max_packet_bytes: u64::MAX >> 2,
+        max_datagram_bytes: u64::MAX >> 2,
+    };
+    let open = Packet::Open {
+        to: ConnectionId(0),
+        version: 0,
+        features: Features(0),
+        from: ConnectionId(0),
+        number: 0,
+        token: ResetToken([0; 16]),
+        cookie: &[0; COOKIE_BYTES_MAX],
+        params,
+        frames: &[],
+    };
+    let mut accept = accept();
+    if let Packet::Accept { params: theirs, .. } = &mut accept {
+        *theirs = params;
+    }
+    assert!(bytes_of(&open).len() <= OPEN_HEADER_MAX, "{}", bytes_of(&open).len());
+    assert!(bytes_of(&accept).len() <= ACCEPT_HEADER_MAX, "{}", bytes_of(&accept).len());
+}
+
+#[test]
+fn refusals_have_names() {
+    let refused = |kind: u8, rest: &[u8]| {
+        let mut bytes = vec![0, 0, 0, 0, kind];
+        bytes.extend([0; 8]);
+        bytes.extend(rest);
+        seal(&mut bytes);
+        Packet::decode(&bytes).map(|_| ())
+    };
+    assert_eq!(refused(0x20, &[0; 3]), Err(DecodeError::Short { needed: 4, got: 3 }));
+    assert_eq!(refused(0x55, &[]), Err(DecodeError::Kind(0x55)));
+    let too_high = [0xff; 9];
+    assert_eq!(refused(0x12, &too_high), Err(DecodeError::Field("a packet number has 62 bits")));
+    assert_eq!(refused(0x12, &[0; 8]), Err(DecodeError::Field("a cookie has 1 to 64 bytes")));
+    assert_eq!(refused(0x13, &[0; 10]), Err(DecodeError::Field("versions have four bytes each")));
+    assert_eq!(refused(0x14, &[0; 17]), Err(DecodeError::Field("bytes after a reset token")));
+    let mut open = vec![0; 40];
+    open.push(65);
+    assert_eq!(refused(0x10, &open), Err(DecodeError::Field("a cookie has at most 64 bytes")));
+    let with = |params: &[u8]| {
+        refused(0x10, &[&[0; 41][..], &[u8::try_from(params.len()).unwrap()], params].concat())
+    };
+    assert_eq!(
+        with(&[6, 0x44, 0xb0, 1, 1]),
+        Err(DecodeError::Field("parameters are not in order"))
+    );
+    assert_eq!(
+        with(&[6, 0x44, 0xaf]),
+        Err(DecodeError::Field("packets of 1200 bytes have to be accepted"))
+    );
+    assert_eq!(
+        with(&[5, 0x81, 0, 0, 0, 6, 0x44, 0xb0]),
+        Err(DecodeError::Field("the delay of acknowledgements is too long"))
+    );
+    assert!(with(&[6, 0x44, 0xb0, 0x40, 99, 1]).is_ok(), "unknown names are skipped");
+
+    let frame = |bytes: &[u8]| Frame::decode(&mut Reader::new(bytes)).map(|_| ());
+    assert_eq!(frame(&[0x40]), Err(DecodeError::Kind(0x40)));
+    assert_eq!(frame(&[2, 0, 5, 0, 6]), Err(DecodeError::Field("an ACK reaches below packet 0")));
+    assert_eq!(
+        frame(&[2, 0, 5, 1, 1, 1, 2]),
+        Err(DecodeError::Field("an ACK reaches below packet 0"))
+    );
+    assert_eq!(
+        frame(&[6, 0x40, 1]),
+        Err(DecodeError::Field("an integer is not in its shortest form"))
+    );
+    assert_eq!(frame(&[0x0d, 9, 0]), Err(DecodeError::Field("unknown reason for closing")));
+    let far = [0x12, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 7];
+    assert_eq!(frame(&far), Err(DecodeError::Field("a stream reaches beyond 2^62")));
+}
+
+#[test]
+fn damage_is_seen() {
+    let bytes = bytes_of(&accept());
+    for at in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[at / 8] ^= 1 << (at % 8);
+        assert_eq!(Packet::decode(&damaged), Err(DecodeError::Checksum));
+    }
+}
