@@ -5,6 +5,7 @@
 //!    application      messages
 //!         |
 //!    classic          rdt 1.0  2.0  2.1  2.2  3.0   go-back-N   selective repeat   yours
+//!    transport        connections, streams, loss recovery, congestion control
 //!         |
 //!    link             loss, copies, shuffling, damage, delay, a bottleneck, outages: seeded
 //!         |
@@ -67,6 +68,7 @@ pub mod seq;
 pub mod sim;
 pub mod time;
 pub mod trace;
+pub mod transport;
 pub mod wire;
 
 /// The README's example, compiled and run with the documentation's.

@@ -5,6 +5,8 @@
 
 #[path = "../examples/01_a_machine_by_hand.rs"]
 mod a_machine_by_hand;
+#[path = "../examples/04_streams_over_udp.rs"]
+mod streams_over_udp;
 #[path = "../examples/03_your_own_driver.rs"]
 mod your_own_driver;
 #[path = "../examples/02_your_own_protocol.rs"]
@@ -25,6 +27,11 @@ fn your_own_protocol_runs() {
 #[test]
 fn your_own_driver_runs() {
     your_own_driver::main().unwrap();
+}
+
+#[test]
+fn streams_over_udp_runs() {
+    streams_over_udp::main().unwrap();
 }
 
 /// A new example is run here too, and says what it teaches and how to run it.

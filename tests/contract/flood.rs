@@ -90,7 +90,8 @@ fn a_flood_fills_no_queue_beyond_its_limit() {
     for case in subject::all(true) {
         let said = conversation(&case);
         let gives_up = case.sound.is_none();
-        assert!(gives_up || said.len() >= MESSAGES, "{}: only {} datagrams", case.name, said.len());
+        let least = if case.merges { MESSAGES / 20 } else { MESSAGES };
+        assert!(gives_up || said.len() >= least, "{}: only {} datagrams", case.name, said.len());
         (0..2).for_each(|victim| flood(&case, victim, &said));
     }
 }

@@ -75,6 +75,40 @@ proptest! {
     }
 }
 
+/// A host has more states than all the others together: it gets a share of the schedules for itself.
+fn with_host<T>(which: usize, run: impl FnOnce(&Case) -> T) -> T {
+    let mut cases = subject::all(false);
+    cases.retain(|case| case.name.starts_with("transport"));
+    run(&cases[which % cases.len()])
+}
+
+proptest! {
+    #![proptest_config(Cases { cases: 400, ..Cases::default() })]
+
+    /// Rules 1, 4 and 7.
+    #[test]
+    fn order_affects_no_correctness_of_a_host(which in 0..2_usize, ops in ops::ops()) {
+        with_host(which, |case| {
+            let mut play = Play::sound(case).unwrap();
+            let outcome = play.run(&ops).and_then(|()| play.finish());
+            outcome.map_err(|fault| TestCaseError::fail(format!("{}: {fault}", case.name)))
+        })?;
+    }
+
+    /// Rules 2, 3, 6, 7, 8 and 9.
+    #[test]
+    fn the_same_calls_give_the_same_bytes_of_a_host(which in 0..2_usize, ops in ops::ops()) {
+        with_host(which, |case| {
+            let plain = transcript(case, &ops, Extra::Nothing)?;
+            for extra in [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts] {
+                let again = transcript(case, &ops, extra)?;
+                prop_assert_eq!(&plain, &again, "{}: {:?} make a difference", case.name, extra);
+            }
+            Ok(())
+        })?;
+    }
+}
+
 /// Runs a transfer of every sound case with `habit`; returns how many there were.
 fn all_transfer(habit: Habit, only: impl Fn(&Case) -> bool) -> usize {
     let cases = subject::all(false);

@@ -3,6 +3,9 @@
 //! To add an endpoint, implement [`App`] for it (what its application can do and hear) and push a
 //! [`Case`] in [`all`].
 
+#[path = "transport.rs"]
+mod transport;
+
 use core::{net::SocketAddr, time::Duration};
 
 use rdtp::{
@@ -18,6 +21,7 @@ use rdtp::{
     rng::Seed,
     time::Instant,
     trace::TraceEvent,
+    transport::host::CookiePolicy,
     wire::{Checksum, Codec, lab::LabChecksum},
 };
 
@@ -189,6 +193,8 @@ pub(crate) struct Case {
     /// The most that one end may hold in all its queues whatever its peer does: messages taken from
     /// the application, events for it, datagrams for the driver.
     pub(crate) holds_max: usize,
+    /// Many small messages share a datagram.
+    pub(crate) merges: bool,
     /// What holds for an honest end at any moment, where it is known.
     pub(crate) limits: Option<Limits>,
     make: Box<dyn Fn() -> Ends>,
@@ -204,7 +210,8 @@ impl Case {
             let (a, b) = ends();
             [Box::new(Uniform(a)), Box::new(Uniform(b))]
         });
-        Self { name, sound, codec: Codec::default(), holds_max: usize::MAX, limits: None, make }
+        let codec = Codec::default();
+        Self { name, sound, codec, holds_max: usize::MAX, merges: false, limits: None, make }
     }
 
     /// Fresh ends.
@@ -386,6 +393,7 @@ fn exercise<P: Protocol + Copy + 'static>(protocol: P) -> Case {
 /// Every endpoint of the crate. `tight` ones have small queues everywhere.
 pub(crate) fn all(tight: bool) -> Vec<Case> {
     let mut cases = vec![exercise(Rdt21), exercise(Rdt22), exercise(StopAndWait::RDT30)];
+    cases.extend([CookiePolicy::Never, CookiePolicy::Always].map(transport::case));
     let fixed = Timeout::Fixed(Duration::from_millis(30));
     let adaptive = Timeout::Adaptive(Adaptive::LOCAL);
     for spec in SPECS.map(|text| text.parse::<Spec>().unwrap()) {

@@ -8,12 +8,13 @@ mod file_session;
 mod lab_session;
 mod link;
 mod text;
+mod transport;
 
 /// A target: any bytes are a legal input, and it panics when a rule is broken.
 pub(crate) type Target = fn(&[u8]);
 
 /// The targets by name; the name is also that of the folder of its corpus.
-pub(crate) const ALL: [(&str, Target); 7] = [
+pub(crate) const ALL: [(&str, Target); 8] = [
     ("classic_endpoint", endpoints::classic),
     ("decoders", decoders::run),
     ("file_session", file_session::run),
@@ -21,6 +22,7 @@ pub(crate) const ALL: [(&str, Target); 7] = [
     ("lab_session", lab_session::run),
     ("link", link::run),
     ("text", text::run),
+    ("transport", transport::run),
 ];
 
 /// Reads a story from bytes; after their end there are only zeros.

@@ -1,0 +1,216 @@
+//! When to acknowledge, and what (RFC 9000 section 13.2).
+
+use core::time::Duration;
+
+use crate::{buf::RangeSet, ecn::Ecn, time::Instant, wire::transport::EcnCounts};
+
+/// How acknowledgements are held back and merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckPolicy {
+    /// Packets to be acknowledged that may wait for one ACK, itself included.
+    pub threshold: u64,
+    /// The longest that an ACK waits.
+    pub delay_max: Duration,
+}
+
+/// The packets that arrived, and whether their sender should be told now.
+#[derive(Clone, Debug)]
+pub struct Acks {
+    policy: AckPolicy,
+    /// All numbers seen, as far back as [`Acks::SEEN_SPAN`]: what comes again is a copy.
+    seen: RangeSet,
+    /// Numbers below count as seen.
+    floor: u64,
+    /// Numbers that the peer may not know to have arrived.
+    report: RangeSet,
+    largest: Option<(u64, Instant)>,
+    ecn: EcnCounts,
+    /// Packets to be acknowledged since the last ACK.
+    waiting: u64,
+    deadline: Option<Instant>,
+}
+
+impl Acks {
+    /// How far behind the highest number a packet may come and still be told from a copy. A window
+    /// smaller than the reordering of the path costs throughput (quinn 2710).
+    pub const SEEN_SPAN: u64 = 1 << 16;
+    /// Ranges of numbers that are remembered.
+    pub const RANGES_MAX: usize = 256;
+
+    /// Nothing arrived yet.
+    pub const fn new(policy: AckPolicy) -> Self {
+        Self {
+            policy,
+            seen: RangeSet::new(Self::RANGES_MAX),
+            floor: 0,
+            report: RangeSet::new(Self::RANGES_MAX),
+            largest: None,
+            ecn: EcnCounts { ect0: 0, ect1: 0, ce: 0 },
+            waiting: 0,
+            deadline: None,
+        }
+    }
+
+    /// Whether a packet of this number would be a copy, or too old to tell.
+    pub fn is_copy(&self, number: u64) -> bool {
+        number < self.floor || self.seen.contains(number)
+    }
+
+    /// Takes note of a new packet. `eliciting` tells whether it wants to be acknowledged.
+    pub fn on_packet(&mut self, now: Instant, number: u64, eliciting: bool, ecn: Ecn) {
+        self.remember(number);
+        self.report.insert_or_forget_lowest(number..number + 1);
+        match ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 => self.ecn.ect0 += 1,
+            Ecn::Ect1 => self.ecn.ect1 += 1,
+            Ecn::Ce => self.ecn.ce += 1,
+        }
+        let in_order = self.largest.is_none_or(|(largest, _)| number == largest + 1);
+        if self.largest.is_none_or(|(largest, _)| number > largest) {
+            self.largest = Some((number, now));
+        }
+        if !eliciting {
+            return;
+        }
+        self.waiting += 1;
+        let deadline = *self.deadline.get_or_insert(now + self.policy.delay_max);
+        // A gap, a late packet, and congestion are news that the sender should have at once
+        // (13.2.1).
+        if !in_order || ecn == Ecn::Ce || self.waiting >= self.policy.threshold {
+            self.deadline = Some(deadline.min(now));
+        }
+    }
+
+    fn remember(&mut self, number: u64) {
+        self.seen.insert_or_forget_lowest(number..number + 1);
+        let highest = self.seen.last().map_or(0, |last| last.end);
+        let floor = highest.saturating_sub(Self::SEEN_SPAN);
+        if self.seen.ranges() == Self::RANGES_MAX {
+            // What may have been forgotten must not be taken for new.
+            self.floor = self.floor.max(self.seen.first().map_or(0, |first| first.start));
+        }
+        self.floor = self.floor.max(floor);
+        self.seen.remove_below(self.floor);
+    }
+
+    /// The peer wants an ACK at once.
+    pub fn hurry(&mut self, now: Instant) {
+        if self.waiting > 0 {
+            self.deadline = Some(now);
+        }
+    }
+
+    /// The peer's wish, or our own, how to acknowledge from now on.
+    pub fn set_policy(&mut self, policy: AckPolicy) {
+        self.policy = policy;
+    }
+
+    /// Until when an ACK has to leave; `None` when none is owed.
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether an ACK is worth its bytes in a packet that leaves anyway.
+    pub const fn is_owed(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// What to report: the ranges, and how long ago the highest arrived.
+    pub fn report(&self, now: Instant) -> (&RangeSet, Duration) {
+        (&self.report, self.largest.map_or(Duration::ZERO, |(_, at)| now - at))
+    }
+
+    /// The marks seen, when there were any.
+    pub fn ecn(&self) -> Option<EcnCounts> {
+        (self.ecn != EcnCounts::default()).then_some(self.ecn)
+    }
+
+    /// The highest number that arrived.
+    pub fn largest(&self) -> Option<u64> {
+        self.largest.map(|(number, _)| number)
+    }
+
+    /// An ACK with everything was written into a packet.
+    pub fn on_sent(&mut self) {
+        (self.waiting, self.deadline) = (0, None);
+    }
+
+    /// The peer has received an ACK of ours that reported up to `largest`: no need to say that again
+    /// (13.2.4).
+    pub fn on_acked(&mut self, largest: u64) {
+        self.report.remove_below(largest + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acks() -> Acks {
+        Acks::new(AckPolicy { threshold: 2, delay_max: Duration::from_millis(25) })
+    }
+
+    const fn at(ms: u64) -> Instant {
+        Instant::from_nanos(ms * 1_000_000)
+    }
+
+    #[test]
+    fn every_second_packet_or_a_delay() {
+        let mut acks = acks();
+        acks.on_packet(at(0), 5, true, Ecn::NotEct);
+        assert_eq!(acks.deadline(), Some(at(25)));
+        acks.on_packet(at(10), 6, true, Ecn::NotEct);
+        assert_eq!(acks.deadline(), Some(at(10)));
+        assert_eq!(acks.report(at(12)).1, Duration::from_millis(2));
+        acks.on_sent();
+        assert_eq!(acks.deadline(), None);
+        acks.on_packet(at(20), 7, false, Ecn::NotEct);
+        assert_eq!(acks.deadline(), None, "an ACK is not acknowledged");
+    }
+
+    #[test]
+    fn gaps_late_packets_and_congestion_are_told_at_once() {
+        let mut acks = acks();
+        acks.on_packet(at(0), 5, true, Ecn::NotEct);
+        acks.on_sent();
+        for (number, ecn) in [(7, Ecn::NotEct), (6, Ecn::NotEct), (8, Ecn::Ce)] {
+            acks.on_packet(at(1), number, true, ecn);
+            assert_eq!(acks.deadline(), Some(at(1)), "{number}");
+            acks.on_sent();
+        }
+        acks.on_packet(at(2), 9, true, Ecn::Ect0);
+        assert_eq!(acks.deadline(), Some(at(27)));
+        assert_eq!(acks.ecn(), Some(EcnCounts { ect0: 1, ect1: 0, ce: 1 }));
+        acks.hurry(at(3));
+        assert_eq!(acks.deadline(), Some(at(3)));
+    }
+
+    #[test]
+    fn what_the_peer_knows_is_reported_no_more_yet_copies_are_seen() {
+        let mut acks = acks();
+        (0..10).for_each(|number| acks.on_packet(at(0), number, true, Ecn::NotEct));
+        acks.on_acked(9);
+        assert!(acks.report(at(0)).0.is_empty() && acks.is_copy(3));
+        // One that comes late, after the peer was told about higher ones.
+        acks.on_packet(at(1), 12, true, Ecn::NotEct);
+        acks.on_acked(12);
+        assert!(!acks.is_copy(11));
+        acks.on_packet(at(1), 11, true, Ecn::NotEct);
+        assert_eq!((acks.report(at(1)).0.first(), acks.report(at(1)).0.count()), (Some(11..12), 1));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_forgetting_is_safe() {
+        let mut acks = acks();
+        for number in (0..4_000).step_by(2) {
+            assert!(!acks.is_copy(number));
+            acks.on_packet(at(0), number, true, Ecn::NotEct);
+        }
+        assert!(acks.is_copy(0), "forgotten, so refused");
+        assert!(acks.is_copy(3_998) && !acks.is_copy(3_997));
+        assert!(acks.report(at(0)).0.ranges() <= Acks::RANGES_MAX);
+        acks.on_packet(at(0), 1 << 40, true, Ecn::NotEct);
+        assert!(acks.is_copy((1 << 40) - Acks::SEEN_SPAN) && !acks.is_copy((1 << 40) - 1));
+    }
+}

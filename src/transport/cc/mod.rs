@@ -1,0 +1,214 @@
+//! Congestion control: how many bytes may be on their way.
+//!
+//! A [`Controller`] hears what was acknowledged and that packets were lost, and answers with a
+//! window. What is lost, and which losses belong together, others decide. Write your own, and hand
+//! it over with [`Algorithm::Custom`]; [`Fixed`] is the shortest example.
+
+mod cubic;
+mod history;
+mod hystart;
+mod new_reno;
+mod prr;
+
+use alloc::boxed::Box;
+use core::{fmt, time::Duration};
+
+pub use cubic::Cubic;
+pub use hystart::HyStart;
+pub use new_reno::NewReno;
+pub use prr::Prr;
+
+use crate::time::Instant;
+
+/// The least window (RFC 9002 section 7.2: two packets).
+pub const MIN_WINDOW_PACKETS: u64 = 2;
+
+/// The window that a connection begins with (RFC 9002 section 7.2, RFC 6928): ten packets, but at
+/// most 14,720 bytes unless two packets are more.
+pub const fn initial_window(mss: u64) -> u64 {
+    let limit = if 14_720 > 2 * mss { 14_720 } else { 2 * mss };
+    if 10 * mss < limit { 10 * mss } else { limit }
+}
+
+/// What an ACK says to a controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckSample {
+    /// When it arrived.
+    pub now: Instant,
+    /// Bytes that it newly acknowledges.
+    pub bytes: u64,
+    /// Those of them that left after the last congestion event: only these let a window grow (RFC
+    /// 9002 section 7.3.2).
+    pub growth_bytes: u64,
+    /// Bytes on their way before it.
+    pub in_flight_bytes: u64,
+    /// Whether the window was not what held sending up when the packet left: such a window has
+    /// proved nothing and must not grow (RFC 9002 section 7.8).
+    pub app_limited: bool,
+    /// The highest packet number that it acknowledges.
+    pub largest: u64,
+    /// The number of the next packet to be sent.
+    pub next: u64,
+    /// The round trip of its highest packet, when that is newly acknowledged.
+    pub rtt: Option<Duration>,
+    /// Smoothed round-trip time.
+    pub srtt: Duration,
+    /// The least round trip.
+    pub rtt_min: Duration,
+}
+
+/// An algorithm of congestion control. All sizes are bytes of UDP payload.
+pub trait Controller: fmt::Debug + Send {
+    /// What people call it.
+    fn name(&self) -> &'static str;
+
+    /// How many bytes may be on their way: cwnd.
+    fn window(&self) -> u64;
+
+    /// Above which window growth is careful: ssthresh; `u64::MAX` before the first congestion.
+    fn ssthresh(&self) -> u64;
+
+    /// Packets were acknowledged.
+    fn on_ack(&mut self, ack: &AckSample);
+
+    /// Packets were lost or marked: called once for all that left before it was noticed.
+    fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64);
+
+    /// Nothing sent over a long time arrived (RFC 9002 section 7.6).
+    fn on_persistent_congestion(&mut self, now: Instant);
+
+    /// All losses of the last congestion event turned out to be mistakes (RFC 9438 section 4.9).
+    /// Called again when those of the event before were, too: up to four are taken back.
+    fn on_undo(&mut self, now: Instant);
+
+    /// The size of packets changed.
+    fn set_mss(&mut self, mss: u64);
+
+    /// Bytes a second at which packets should leave; `None` leaves it to the connection, which
+    /// spreads a window over a round trip.
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether the window may be cut gradually while packets are repaired (RFC 9937).
+    fn wants_prr(&self) -> bool {
+        true
+    }
+}
+
+/// Which congestion control a connection uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Algorithm {
+    /// None: a window of so many bytes, whatever happens. For lessons, and for paths of your own.
+    Fixed(u64),
+    /// RFC 9002 appendix B, with HyStart++.
+    NewReno,
+    /// RFC 9438, with HyStart++.
+    #[default]
+    Cubic,
+    /// Your own, made for packets of so many bytes.
+    Custom(fn(mss: u64) -> Box<dyn Controller>),
+}
+
+impl Algorithm {
+    /// A controller for packets of `mss` bytes.
+    pub fn controller(self, mss: u64) -> Box<dyn Controller> {
+        match self {
+            Self::Fixed(window) => Box::new(Fixed(window)),
+            Self::NewReno => Box::new(NewReno::new(mss)),
+            Self::Cubic => Box::new(Cubic::new(mss)),
+            Self::Custom(make) => make(mss),
+        }
+    }
+}
+
+/// A window of so many bytes, whatever happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed(pub u64);
+
+impl Controller for Fixed {
+    fn name(&self) -> &'static str {
+        "fixed"
+    }
+    fn window(&self) -> u64 {
+        self.0
+    }
+    fn ssthresh(&self) -> u64 {
+        self.0
+    }
+    fn on_ack(&mut self, _: &AckSample) {}
+    fn on_congestion(&mut self, _: Instant, _: u64) {}
+    fn on_persistent_congestion(&mut self, _: Instant) {}
+    fn on_undo(&mut self, _: Instant) {}
+    fn set_mss(&mut self, _: u64) {}
+    fn wants_prr(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// An ACK of `bytes` at `at_ms`, a window in flight, a round trip of `rtt_ms`.
+    pub(super) fn ack(at_ms: u64, bytes: u64, rtt_ms: u64) -> AckSample {
+        AckSample {
+            now: Instant::ZERO + ms(at_ms),
+            bytes,
+            growth_bytes: bytes,
+            in_flight_bytes: bytes,
+            app_limited: false,
+            largest: 0,
+            next: 0,
+            rtt: Some(ms(rtt_ms)),
+            srtt: ms(rtt_ms),
+            rtt_min: ms(rtt_ms),
+        }
+    }
+
+    /// Round trips in which the whole window is acknowledged packet by packet.
+    pub(super) fn rounds_from(
+        controller: &mut dyn Controller,
+        from_ms: u64,
+        count: u64,
+        rtt_ms: u64,
+    ) {
+        const MSS: u64 = 1000;
+        for round in 0..count {
+            let packets = controller.window() / MSS;
+            let base = (from_ms + round + 1) << 32;
+            for packet in 0..packets {
+                controller.on_ack(&AckSample {
+                    largest: base + packet,
+                    next: base + packets,
+                    ..ack(from_ms + round * rtt_ms + rtt_ms, MSS, rtt_ms)
+                });
+            }
+        }
+    }
+
+    pub(super) fn rounds(controller: &mut dyn Controller, count: u64, rtt_ms: u64) {
+        rounds_from(controller, 0, count, rtt_ms);
+    }
+
+    /// RFC 9002 section 7.2 and RFC 6928.
+    #[test]
+    fn initial_windows() {
+        assert_eq!(initial_window(1200), 12_000);
+        assert_eq!(initial_window(1472), 14_720);
+        assert_eq!(initial_window(9000), 18_000);
+    }
+
+    #[test]
+    fn a_fixed_window_stays() {
+        let mut fixed = Algorithm::Fixed(5_000).controller(1000);
+        rounds(&mut *fixed, 3, 10);
+        fixed.on_congestion(Instant::ZERO, 0);
+        fixed.on_persistent_congestion(Instant::ZERO);
+        assert_eq!((fixed.window(), fixed.name()), (5_000, "fixed"));
+    }
+}

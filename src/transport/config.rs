@@ -1,0 +1,169 @@
+//! What can be chosen about a connection.
+
+use core::{fmt, time::Duration};
+
+use super::{acks::AckPolicy, cc::Algorithm, connection::FIRST_FLIGHT_BYTES, stream::StreamLimits};
+use crate::wire::transport::Params;
+
+/// How a connection behaves, and what a peer can make it hold. Every limit that protects against a
+/// peer is here.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// UDP payload of the largest packet that is sent: 1200 to 65,507 bytes. Twelve hundred pass on
+    /// every path; there is no discovery of more.
+    pub packet_bytes: usize,
+    /// Silence after which the connection is given up, the smaller of both sides'; zero for never.
+    pub idle_timeout: Duration,
+    /// Silence after which a packet is sent to keep the connection; zero for never. RFC 8085 section
+    /// 3.5 asks for no less than 15 s.
+    pub keep_alive: Duration,
+    /// How long a connection is tried to be opened.
+    pub open_timeout: Duration,
+    /// The round trip that is guessed before one is measured (RFC 9002 section 6.2.2).
+    pub rtt_initial: Duration,
+    /// How acknowledgements are held back and merged.
+    pub acks: AckPolicy,
+    /// Which congestion control decides about the window.
+    pub congestion: Algorithm,
+    /// What streams may take.
+    pub streams: StreamLimits,
+    /// The longest datagram of the application that is accepted; zero for none.
+    pub datagram_bytes_max: usize,
+    /// Datagrams of the application that wait to be sent, and that wait to be taken.
+    pub datagrams_max: usize,
+}
+
+impl Default for Config {
+    /// Fit for the Internet: packets of 1200 bytes, 30 s of silence, CUBIC, windows of 1 MiB that
+    /// grow to 16 MiB (100 Mbit/s need 625 kB at a round trip of 50 ms).
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            packet_bytes: 1200,
+            idle_timeout: Duration::from_secs(30),
+            keep_alive: Duration::ZERO,
+            open_timeout: Duration::from_secs(30),
+            rtt_initial: Duration::from_millis(333),
+            acks: AckPolicy { threshold: 2, delay_max: Duration::from_millis(25) },
+            congestion: Algorithm::default(),
+            streams: StreamLimits {
+                peer_streams_max: 100,
+                stream_window_bytes: MIB,
+                stream_window_bytes_max: 16 * MIB,
+                window_bytes: 2 * MIB,
+                window_bytes_max: 24 * MIB,
+                gaps_max: 1024,
+                send_buffer_bytes: 4 * MIB,
+            },
+            datagram_bytes_max: 1 << 16,
+            datagrams_max: 64,
+        }
+    }
+}
+
+/// Why a [`Config`] is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// Packets must have 1200 to 65,507 bytes.
+    PacketBytes,
+    /// ACKs must not be held back for more than 16,383 ms, and a threshold is at least 1.
+    Acks,
+    /// Windows must hold the first flight of an opener, 14,720 bytes, and a packet; the send buffer
+    /// a packet; and none more than 2^60 bytes.
+    Window,
+    /// The peer must be allowed one stream, since an opener may use it before it hears of limits.
+    Streams,
+    /// The guess at the round trip must be more than zero.
+    RttInitial,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PacketBytes => "packet_bytes must be 1200 to 65507",
+            Self::Acks => "acks: the threshold must be at least 1, the delay at most 16383 ms",
+            Self::Window => {
+                "windows must be at least 14720 bytes, windows and the send buffer at least \
+                 packet_bytes and at most 2^60"
+            }
+            Self::Streams => "peer_streams_max must be 1 to 2^60",
+            Self::RttInitial => "rtt_initial must be more than zero",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Config {
+    /// The longest UDP payload over IPv4.
+    pub const PACKET_BYTES_MAX: usize = 65_507;
+
+    /// Refuses what cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let least = self.packet_bytes as u64;
+        let streams = &self.streams;
+        let windows = [
+            streams.stream_window_bytes,
+            streams.stream_window_bytes_max,
+            streams.window_bytes,
+            streams.window_bytes_max,
+        ];
+        let range = 1200..=Self::PACKET_BYTES_MAX;
+        if !range.contains(&self.packet_bytes) {
+            return Err(ConfigError::PacketBytes);
+        }
+        if self.acks.threshold == 0 || self.acks.delay_max > Params::ACK_DELAY_MAX {
+            return Err(ConfigError::Acks);
+        }
+        let fits = |bytes: u64, least: u64| (least..=1 << 60).contains(&bytes);
+        if windows.iter().any(|&window| !fits(window, least.max(FIRST_FLIGHT_BYTES)))
+            || !fits(streams.send_buffer_bytes, least)
+        {
+            return Err(ConfigError::Window);
+        }
+        if !fits(streams.peer_streams_max, 1) {
+            return Err(ConfigError::Streams);
+        }
+        if self.rtt_initial.is_zero() {
+            return Err(ConfigError::RttInitial);
+        }
+        Ok(())
+    }
+
+    /// What the peer is told.
+    pub(super) fn params(&self) -> Params {
+        Params {
+            idle_timeout: self.idle_timeout,
+            max_data: self.streams.window_bytes,
+            max_stream_data: self.streams.stream_window_bytes,
+            max_streams: self.streams.peer_streams_max,
+            max_ack_delay: self.acks.delay_max,
+            max_packet_bytes: Self::PACKET_BYTES_MAX as u64,
+            max_datagram_bytes: self.datagram_bytes_max as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        let config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        let streams = StreamLimits { window_bytes: 14_719, ..config.streams };
+        let none = StreamLimits { peer_streams_max: 0, ..config.streams };
+        let acks = AckPolicy { threshold: 0, ..config.acks };
+        for (config, error) in [
+            (Config { packet_bytes: 1199, ..config }, ConfigError::PacketBytes),
+            (Config { packet_bytes: 65_508, ..config }, ConfigError::PacketBytes),
+            (Config { acks, ..config }, ConfigError::Acks),
+            (Config { streams, ..config }, ConfigError::Window),
+            (Config { streams: none, ..config }, ConfigError::Streams),
+            (Config { rtt_initial: Duration::ZERO, ..config }, ConfigError::RttInitial),
+        ] {
+            assert_eq!(config.check(), Err(error));
+        }
+    }
+}

@@ -1,0 +1,541 @@
+//! A connection: the parts, and which of them hears what. What they do is in their own files;
+//! what arrives is taken apart in `inbound`, what leaves is put together in `outbound`.
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::{net::SocketAddr, time::Duration};
+
+use super::{
+    acks::Acks,
+    config::Config,
+    datagrams::{DatagramError, Datagrams},
+    ledger::Content,
+    lifecycle::{CloseReason, Lifecycle},
+    recovery::{Recovery, Settled},
+    stats::{Limit, Stats},
+    stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
+    validation::Validation,
+};
+use crate::{
+    time::Instant,
+    wire::transport::{
+        COOKIE_BYTES_MAX, CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Params,
+        ResetToken, StreamId, VERSION,
+    },
+};
+
+/// What a connection tells the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The peer is there: data may flow both ways. Data written before is on its way already.
+    Connected,
+    /// Something about a stream.
+    Stream(StreamEvent),
+    /// Datagrams of the application wait to be taken: all of them, until there are none.
+    Datagram,
+    /// The end, and why. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// What only this side can know of a connection that begins: chosen at random by whoever makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// What the peer is to call us.
+    pub id: ConnectionId,
+    /// The number of the first packet, below 2^32.
+    pub first_number: u64,
+    /// Proof for a stateless reset.
+    pub token: ResetToken,
+}
+
+/// What a peer said when it opened a connection, or accepted one.
+#[derive(Clone, Copy, Debug)]
+pub struct Greeting {
+    /// What it wants to be called.
+    pub id: ConnectionId,
+    /// Its proof for a stateless reset.
+    pub token: ResetToken,
+    /// Its limits.
+    pub params: Params,
+    /// What it offers beyond the basics.
+    pub features: Features,
+}
+
+/// One side of a connection, without clock, socket or chance.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Config,
+    pub(super) acceptor: bool,
+    pub(super) peer: SocketAddr,
+    pub(super) identity: Identity,
+    /// What the peer wants to be called; before it has said so, what we made up.
+    pub(super) remote_id: ConnectionId,
+    pub(super) peer_token: Option<ResetToken>,
+    pub(super) peer_params: Params,
+    pub(super) offered: (u32, Features),
+    pub(super) cookie: Cookie,
+    pub(super) life: Lifecycle,
+    pub(super) validation: Validation,
+    pub(super) recovery: Recovery,
+    pub(super) acks: Acks,
+    pub(super) streams: Streams,
+    pub(super) datagrams: Datagrams,
+    pub(super) settled: Settled,
+    /// What the packet holds that is being written.
+    pub(super) contents: Vec<Content>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) closing: Option<Closing>,
+    pub(super) opened_at: Instant,
+    pub(super) heard_at: Instant,
+    /// When a packet last left that wanted an answer.
+    pub(super) asked_at: Instant,
+    pub(super) ping: bool,
+    /// The highest sequence number of the peer's wishes about ACKs.
+    pub(super) ack_wish_heard: Option<u64>,
+    pub(super) ack_wish: AckWish,
+    /// Until when pacing holds packets back.
+    pub(super) paced_until: Option<Instant>,
+    pub(super) stats: Stats,
+}
+
+/// The cookie that the next open carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cookie {
+    pub(super) bytes: [u8; COOKIE_BYTES_MAX],
+    pub(super) len: usize,
+    /// How often one was taken: a peer that asks for ever is not followed.
+    pub(super) taken: u32,
+    /// Packets of lower numbers left without it.
+    pub(super) since: u64,
+}
+
+/// What is said to whoever still sends.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) code: CloseCode,
+    pub(super) reason: Box<[u8]>,
+    pub(super) due: bool,
+    /// Packets heard since the last answer, and how many it takes until the next: twice as many
+    /// each time.
+    pub(super) heard: u32,
+    pub(super) patience: u32,
+}
+
+/// How the peer was asked to acknowledge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AckWish {
+    pub(super) sequence: u64,
+    pub(super) threshold: u64,
+    pub(super) pending: bool,
+}
+
+/// The longest reason for closing, in bytes.
+const REASON_BYTES_MAX: usize = 256;
+
+impl Connection {
+    /// Opens a connection to `peer`. `target` is made up: the peer is called so until it says
+    /// otherwise.
+    pub fn open(
+        now: Instant,
+        config: Config,
+        peer: SocketAddr,
+        identity: Identity,
+        target: ConnectionId,
+    ) -> Self {
+        let validation = Validation::trusted();
+        Self::new(now, config, peer, identity, target, Lifecycle::opening(), validation)
+    }
+
+    /// Accepts a connection that `peer` has opened with these words. `trusted` tells whether its
+    /// address has been shown to be its own.
+    pub fn accept(
+        now: Instant,
+        config: Config,
+        peer: SocketAddr,
+        identity: Identity,
+        greeting: &Greeting,
+        trusted: bool,
+    ) -> Self {
+        let validation = if trusted { Validation::trusted() } else { Validation::new() };
+        let life = Lifecycle::accepting();
+        let mut new = Self::new(now, config, peer, identity, greeting.id, life, validation);
+        new.acceptor = true;
+        new.offered = (VERSION, greeting.features);
+        new.streams = Streams::new(new.config.streams, true, new.slot_bytes());
+        new.ping = true;
+        new.on_greeting(greeting);
+        new
+    }
+
+    fn new(
+        now: Instant,
+        config: Config,
+        peer: SocketAddr,
+        identity: Identity,
+        remote_id: ConnectionId,
+        life: Lifecycle,
+        validation: Validation,
+    ) -> Self {
+        let mss = config.packet_bytes as u64;
+        let recovery =
+            Recovery::new(identity.first_number, mss, config.rtt_initial, config.congestion);
+        let mut new = Self {
+            acceptor: false,
+            peer,
+            identity,
+            remote_id,
+            peer_token: None,
+            peer_params: Params { max_ack_delay: config.acks.delay_max, ..Params::default() },
+            offered: (VERSION, Features::default()),
+            cookie: Cookie { bytes: [0; COOKIE_BYTES_MAX], len: 0, taken: 0, since: 0 },
+            life,
+            validation,
+            recovery,
+            acks: Acks::new(config.acks),
+            streams: Streams::new(config.streams, false, 1),
+            datagrams: Datagrams::new(config.datagrams_max),
+            settled: Settled::default(),
+            contents: Vec::new(),
+            events: VecDeque::new(),
+            closing: None,
+            opened_at: now,
+            heard_at: now,
+            asked_at: now,
+            ping: true,
+            ack_wish_heard: None,
+            ack_wish: AckWish::default(),
+            paced_until: None,
+            stats: Stats::default(),
+            config,
+        };
+        new.streams = Streams::new(new.config.streams, false, new.slot_bytes());
+        // What the acceptor will allow is not known yet; what every peer of this version allows is
+        // that the first flight may carry one stream (see `FIRST_STREAMS`).
+        new.streams.on_params(FIRST_FLIGHT_BYTES, FIRST_FLIGHT_BYTES, FIRST_STREAMS);
+        new
+    }
+
+    /// What a data packet holds of a single stream far from its beginning.
+    fn slot_bytes(&self) -> usize {
+        let far = Frame::stream_header(StreamId(1 << 10), 1 << 29, self.config.packet_bytes);
+        self.config.packet_bytes - DATA_HEADER_BYTES - far
+    }
+
+    pub(super) fn on_greeting(&mut self, greeting: &Greeting) {
+        self.remote_id = greeting.id;
+        self.peer_token = Some(greeting.token);
+        self.peer_params = greeting.params;
+        let params = &greeting.params;
+        self.streams.on_params(params.max_data, params.max_stream_data, params.max_streams);
+        let header = DATA_HEADER_BYTES + 1 + 4;
+        let most = usize::try_from(params.max_datagram_bytes).unwrap_or(usize::MAX);
+        self.datagrams.set_max(most.min(self.config.packet_bytes - header));
+    }
+
+    // What the application does.
+
+    /// Opens a stream; those of lower `priority` number are sent first.
+    pub fn open_stream(&mut self, priority: u8) -> Result<StreamId, OpenError> {
+        if !self.life.is_alive() {
+            return Err(OpenError::Closed);
+        }
+        self.streams.open(priority)
+    }
+
+    /// Writes to a stream: as much of `data` as there is room for.
+    pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
+        self.check_writable()?;
+        self.streams.write(id, data)
+    }
+
+    /// Room in a stream for the next bytes, in the place that they are sent from.
+    pub fn reserve(&mut self, id: StreamId) -> Result<&mut [u8], WriteError> {
+        self.check_writable()?;
+        self.streams.reserve(id)
+    }
+
+    /// Makes the first `len` reserved bytes part of the stream.
+    pub fn commit(&mut self, id: StreamId, len: usize) {
+        self.streams.commit(id, len);
+    }
+
+    fn check_writable(&self) -> Result<(), WriteError> {
+        if self.life.is_alive() { Ok(()) } else { Err(WriteError::Unknown) }
+    }
+
+    /// Ends a stream after what was written: the peer may go on sending its half.
+    pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
+        self.check_writable()?;
+        self.streams.finish(id)
+    }
+
+    /// Gives a stream up, with a reason of the application's.
+    pub fn reset(&mut self, id: StreamId, code: u64) -> Result<(), WriteError> {
+        self.check_writable()?;
+        self.streams.reset(id, code)
+    }
+
+    /// Asks the peer to send no more of a stream, with a reason of the application's.
+    pub fn stop(&mut self, now: Instant, id: StreamId, code: u64) {
+        self.streams.stop(now, id, code, self.recovery.rtt().smoothed());
+    }
+
+    /// Changes whose turn it is.
+    pub fn set_priority(&mut self, id: StreamId, priority: u8) {
+        self.streams.set_priority(id, priority);
+    }
+
+    /// Reads from a stream: as much as there is and `out` holds.
+    pub fn read(&mut self, now: Instant, id: StreamId, out: &mut [u8]) -> Result<usize, ReadError> {
+        self.streams.read(now, id, out, self.recovery.rtt().smoothed())
+    }
+
+    /// The next bytes of a stream where they lie; [`consume`](Self::consume) says how many were
+    /// used.
+    pub fn peek(&mut self, id: StreamId) -> Result<&[u8], ReadError> {
+        self.streams.peek(id)
+    }
+
+    /// The application has used the next `len` bytes of a stream.
+    pub fn consume(&mut self, now: Instant, id: StreamId, len: usize) {
+        self.streams.consume(now, id, len, self.recovery.rtt().smoothed());
+    }
+
+    /// Sends a message once, in one piece, without promise.
+    pub fn send_datagram(&mut self, data: &[u8]) -> Result<(), DatagramError> {
+        if !self.life.is_alive() {
+            return Err(DatagramError::Closed);
+        }
+        self.datagrams.send(data)
+    }
+
+    /// The next datagram that arrived.
+    pub fn recv_datagram(&mut self) -> Option<Vec<u8>> {
+        self.datagrams.recv()
+    }
+
+    /// Closes the connection at once, with a reason of the application's and words of at most 256
+    /// bytes. What was not delivered is not any more: finish the streams and wait for
+    /// [`StreamEvent::Finished`] first.
+    pub fn close(&mut self, now: Instant, code: u64, reason: &[u8]) {
+        self.close_with(now, CloseCode::Application(code), reason);
+    }
+
+    pub(super) fn close_with(&mut self, now: Instant, code: CloseCode, reason: &[u8]) {
+        let until = now + self.drain_time();
+        if self.life.close(code, until) {
+            let reason = reason[..reason.len().min(REASON_BYTES_MAX)].into();
+            self.closing = Some(Closing { code, reason, due: true, heard: 0, patience: 1 });
+            self.on_end();
+        }
+    }
+
+    /// The connection has ended: tells the application, once.
+    pub(super) fn on_end(&mut self) {
+        if let Some(reason) = self.life.reason() {
+            self.events.push_back(Event::Closed(reason));
+        }
+    }
+
+    /// Three probe timeouts (RFC 9000 section 10.2).
+    pub(super) fn drain_time(&self) -> Duration {
+        self.recovery.pto(self.peer_params.max_ack_delay) * 3
+    }
+
+    /// What to tell the application next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        // What happened to streams before the end is told before the end.
+        let stream = self.streams.poll_event().map(Event::Stream);
+        stream.or_else(|| self.events.pop_front())
+    }
+
+    /// Whether there is something to tell.
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty() || self.streams.has_events()
+    }
+
+    // Time.
+
+    /// When to call again if nothing arrives; a time in the past means now.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.has_events() {
+            return Some(Instant::ZERO);
+        }
+        [self.send_at(), self.act_at()].into_iter().flatten().min()
+    }
+
+    /// Like [`poll_timeout`](Self::poll_timeout) for whoever looks after events, and after what can
+    /// leave now, in another way.
+    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
+        let send_at = self.send_at().filter(|&at| at > now);
+        [send_at, self.act_at()].into_iter().flatten().min()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    fn act_at(&self) -> Option<Instant> {
+        if !self.life.is_alive() {
+            return self.life.deadline();
+        }
+        let delay_max = self.peer_params.max_ack_delay;
+        let silence = self.silence_deadline().map(|(at, _)| at);
+        let deadlines = [self.recovery.deadline(delay_max), silence, self.keep_alive_at()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// When the peer has been silent for too long, and what that means.
+    fn silence_deadline(&self) -> Option<(Instant, CloseReason)> {
+        if !self.life.is_established() {
+            return Some((self.opened_at + self.config.open_timeout, CloseReason::Unreachable));
+        }
+        let (ours, theirs) = (self.config.idle_timeout, self.peer_params.idle_timeout);
+        let timeout = match (ours.is_zero(), theirs.is_zero()) {
+            (true, true) => return None,
+            (false, true) => ours,
+            (true, false) => theirs,
+            (false, false) => ours.min(theirs),
+        };
+        // Probes must have had a chance (RFC 9000 section 10.1).
+        let timeout = timeout.max(self.drain_time());
+        Some((self.heard_at.max(self.asked_at) + timeout, CloseReason::Idle))
+    }
+
+    fn keep_alive_at(&self) -> Option<Instant> {
+        // What is on its way already asks for an answer, again and again.
+        let asked = self.ping || self.recovery.in_flight_bytes() > 0;
+        let wanted = !self.config.keep_alive.is_zero() && self.life.is_established() && !asked;
+        wanted.then(|| self.heard_at.max(self.asked_at) + self.config.keep_alive)
+    }
+
+    /// Acts on every deadline that `now` has reached.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.life.on_time(now);
+        if !self.life.is_alive() {
+            return;
+        }
+        if let Some((at, reason)) = self.silence_deadline()
+            && at <= now
+        {
+            if self.life.give_up(reason) {
+                self.on_end();
+            }
+            return;
+        }
+        if self.keep_alive_at().is_some_and(|at| at <= now) {
+            self.ping = true;
+        }
+        let delay_max = self.peer_params.max_ack_delay;
+        // Called late, the deadline behind the first may have passed too.
+        while self.recovery.deadline(delay_max).is_some_and(|at| at <= now) {
+            let probing = self.recovery.on_deadline(now, delay_max, &mut self.settled);
+            self.settle();
+            if probing {
+                self.prepare_probe();
+                break;
+            }
+        }
+    }
+
+    /// A probe carries new data if there is any, else repeats the oldest, else only asks for an
+    /// answer (RFC 9002 section 6.2.4).
+    fn prepare_probe(&mut self) {
+        self.ping = true;
+        if self.streams.has_data() || self.streams.has_control() {
+            return;
+        }
+        self.recovery.oldest(&mut self.contents);
+        for content in self.contents.drain(..) {
+            self.streams.on_lost(&content);
+        }
+    }
+
+    /// Hands on what recovery has settled.
+    pub(super) fn settle(&mut self) {
+        for content in self.settled.acked.drain(..) {
+            match content {
+                Content::Ack { largest } => self.acks.on_acked(largest),
+                content => self.streams.on_acked(&content),
+            }
+        }
+        for content in self.settled.lost.drain(..) {
+            match content {
+                Content::AckFrequency => self.ack_wish.pending = true,
+                content => self.streams.on_lost(&content),
+            }
+        }
+    }
+
+    // Questions.
+
+    /// Whether nothing is left of it.
+    pub fn is_closed(&self) -> bool {
+        self.life.is_closed()
+    }
+
+    /// Where it is between its beginning and its end.
+    pub const fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+
+    /// Who the peer is.
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// What the peer calls this side.
+    pub const fn local_id(&self) -> ConnectionId {
+        self.identity.id
+    }
+
+    /// What this side calls the peer.
+    pub const fn remote_id(&self) -> ConnectionId {
+        self.remote_id
+    }
+
+    /// The streams that are not over.
+    pub const fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// What is on its way.
+    pub const fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// What was counted, and how things are.
+    pub fn stats(&self) -> Stats {
+        let rtt = self.recovery.rtt();
+        Stats {
+            srtt: rtt.smoothed(),
+            rttvar: rtt.variance(),
+            rtt_min: rtt.min(),
+            rtt_latest: rtt.latest(),
+            window_bytes: self.recovery.controller().window(),
+            ssthresh_bytes: self.recovery.controller().ssthresh(),
+            in_flight_bytes: self.recovery.in_flight_bytes(),
+            pacing_bytes_per_second: self.recovery.pacing_rate(),
+            limited_by: self.limited_by(),
+            recovery: *self.recovery.stats(),
+            ..self.stats
+        }
+    }
+
+    fn limited_by(&self) -> Limit {
+        let mss = self.config.packet_bytes as u64;
+        if self.validation.budget() < mss {
+            Limit::Validation
+        } else if self.recovery.room() < mss {
+            Limit::Congestion
+        } else if self.streams.has_data() && self.paced_until.is_some() {
+            Limit::Pacing
+        } else if self.streams.is_held_up() {
+            Limit::FlowControl
+        } else {
+            Limit::Application
+        }
+    }
+}
+
+/// Streams that may be opened before the acceptor has told its limits.
+const FIRST_STREAMS: u64 = 1;
+/// Bytes that may be sent before the acceptor has told its limits: the initial window. No acceptor
+/// may have a smaller one, see [`Config::check`].
+pub(super) const FIRST_FLIGHT_BYTES: u64 = 14_720;

@@ -1,0 +1,134 @@
+//! Cuts of the window, and whether they were mistakes (RFC 9438 section 4.9).
+//!
+//! Where packets overtake each other, a second cut may come before the first has turned out to be a
+//! mistake. So the last few are remembered, and are taken back from the latest on: one that was
+//! right stands, and so do those before it.
+
+use crate::time::Instant;
+
+/// Cuts that are remembered.
+pub(super) const CUTS_MAX: usize = 4;
+
+/// One congestion event: all losses of packets that left before it was noticed, and after the one
+/// before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    at: Instant,
+    lost: u64,
+    spurious: u64,
+}
+
+/// The last cuts, the latest at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cuts {
+    last: [Option<Cut>; CUTS_MAX],
+    /// Packets that left no later are those of a cut that is forgotten.
+    floor: Option<Instant>,
+    latest: Option<Instant>,
+}
+
+impl Cuts {
+    /// When the window was last cut, taken back or not.
+    pub(super) const fn latest(&self) -> Option<Instant> {
+        self.latest
+    }
+
+    /// The window is cut.
+    pub(super) fn push(&mut self, at: Instant) {
+        if let Some(oldest) = self.last[0].filter(|_| self.last.iter().all(Option::is_some)) {
+            self.floor = Some(oldest.at);
+            self.last.rotate_left(1);
+            self.last[CUTS_MAX - 1] = None;
+        }
+        if let Some(free) = self.last.iter_mut().find(|cut| cut.is_none()) {
+            *free = Some(Cut { at, lost: 0, spurious: 0 });
+        }
+        self.latest = Some(at);
+    }
+
+    /// The cut that the loss of a packet belongs to which left at `sent`.
+    fn of(&mut self, sent: Instant) -> Option<&mut Cut> {
+        if self.floor.is_some_and(|floor| sent <= floor) {
+            return None;
+        }
+        self.last.iter_mut().flatten().find(|cut| sent <= cut.at)
+    }
+
+    /// A packet was given up.
+    pub(super) fn on_lost(&mut self, sent: Instant) {
+        if let Some(cut) = self.of(sent) {
+            cut.lost += 1;
+        }
+    }
+
+    /// It was acknowledged after all.
+    pub(super) fn on_spurious(&mut self, sent: Instant) {
+        if let Some(cut) = self.of(sent) {
+            cut.spurious += 1;
+        }
+    }
+
+    /// Whether the latest cut that stands was a mistake; it is forgotten then. Ask again.
+    pub(super) fn pop_mistake(&mut self) -> bool {
+        let latest = self.last.iter_mut().rev().find(|cut| cut.is_some());
+        let mistake = |cut: &Cut| cut.lost > 0 && cut.spurious >= cut.lost;
+        latest.is_some_and(|slot| slot.take_if(|cut| mistake(cut)).is_some())
+    }
+
+    /// None of them can be taken back any more.
+    pub(super) fn stand(&mut self) {
+        self.last = [None; CUTS_MAX];
+        self.floor = self.latest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(ms: u64) -> Instant {
+        Instant::from_nanos(ms * 1_000_000)
+    }
+
+    #[test]
+    fn mistakes_are_taken_back_from_the_latest_on() {
+        let mut cuts = Cuts::default();
+        for time in [10, 20] {
+            cuts.push(at(time));
+            cuts.on_lost(at(time - 5));
+        }
+        cuts.on_spurious(at(5));
+        assert!(!cuts.pop_mistake(), "the later one stands");
+        cuts.on_spurious(at(15));
+        assert!(cuts.pop_mistake() && cuts.pop_mistake() && !cuts.pop_mistake());
+        assert_eq!(cuts.latest(), Some(at(20)));
+    }
+
+    #[test]
+    fn a_true_loss_keeps_its_cut() {
+        let mut cuts = Cuts::default();
+        cuts.push(at(10));
+        (0..2).for_each(|_| cuts.on_lost(at(5)));
+        cuts.on_spurious(at(5));
+        assert!(!cuts.pop_mistake());
+    }
+
+    #[test]
+    fn what_is_forgotten_speaks_for_no_other() {
+        let mut cuts = Cuts::default();
+        for time in 1..=6 {
+            cuts.push(at(10 * time));
+            cuts.on_lost(at(10 * time - 5));
+        }
+        cuts.on_spurious(at(5));
+        cuts.on_spurious(at(15));
+        assert!(!cuts.pop_mistake());
+        (3..=6).for_each(|time| cuts.on_spurious(at(10 * time - 5)));
+        assert_eq!((0..9).filter(|_| cuts.pop_mistake()).count(), CUTS_MAX);
+        cuts.push(at(70));
+        cuts.on_lost(at(65));
+        cuts.stand();
+        cuts.on_spurious(at(65));
+        assert!(!cuts.pop_mistake());
+    }
+}

@@ -1,0 +1,462 @@
+//! Many connections behind one socket.
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    vec,
+    vec::Vec,
+};
+use core::{cmp::Reverse, net::SocketAddr};
+
+use super::{
+    config::{Config, ConfigError},
+    connection::{Connection, Event, Greeting, Identity},
+    cookie::Secret,
+};
+use crate::{
+    batch::Batch,
+    ecn::Ecn,
+    endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
+    rng::{Rng, Seed},
+    time::Instant,
+    wire::transport::{CHALLENGE_BYTES_MAX, ConnectionId, Packet, Params, VERSION, Writer, seal},
+};
+
+/// When an opener has to show that it receives what is sent to its address, before anything is kept
+/// of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookiePolicy {
+    /// Always: a round trip more, and nothing that a forged address can fill.
+    Always,
+    /// When so many connections or more wait for their opener's second packet.
+    Above(usize),
+    /// Never.
+    Never,
+}
+
+/// How a host behaves, and what strangers can make it hold.
+#[derive(Clone, Copy, Debug)]
+pub struct HostConfig {
+    /// How its connections behave.
+    pub connection: Config,
+    /// Whether connections are accepted at all.
+    pub accepts: bool,
+    /// The most connections at the same time; more are not accepted.
+    pub connections_max: usize,
+    /// When openers are challenged.
+    pub cookies: CookiePolicy,
+    /// Answers to strangers that wait to be sent; more are not given.
+    pub answers_max: usize,
+}
+
+impl Default for HostConfig {
+    /// Accepts up to 16,384 connections, with a cookie when 256 are half open.
+    fn default() -> Self {
+        Self {
+            connection: Config::default(),
+            accepts: true,
+            connections_max: 16_384,
+            cookies: CookiePolicy::Above(256),
+            answers_max: 64,
+        }
+    }
+}
+
+/// What a host tells the application: an event of the connection with this ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostEvent {
+    /// Which connection: the ID that this host chose.
+    pub id: ConnectionId,
+    /// What happened to it. The first event of an accepted connection may be any; the last of every
+    /// connection is [`Event::Closed`].
+    pub event: Event,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Boxed, since a node of the map has room for eleven.
+    connection: Box<Connection>,
+    /// The earliest time at which it stands in the queue of deadlines.
+    queued_at: Option<Instant>,
+    /// What the peer is called in the index.
+    indexed: ConnectionId,
+    flags: Flags,
+}
+
+/// In which of the host's lists a connection stands, and whether it counts there.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "four lists, each independent of the others")]
+struct Flags {
+    /// It may have changed since its deadline was last looked at.
+    touched: bool,
+    /// It stands in the queue of those that send.
+    queued: bool,
+    /// It has something to send.
+    sending: bool,
+    /// It stands in the queue of those with events.
+    news: bool,
+    /// It waits for its opener's second packet.
+    half_open: bool,
+}
+
+/// Many connections behind one socket, told apart by the IDs that it chose: an [`Endpoint`].
+///
+/// ```
+/// use rdtp::{rng::Seed, time::Instant, transport::host::{Host, HostConfig}, transport::cookie::Secret};
+///
+/// let mut host = Host::new(HostConfig::default(), Secret::new([1; 16]), Seed::new(7))?;
+/// let id = host.open(Instant::ZERO, "192.0.2.1:7000".parse().unwrap());
+/// let connection = host.get_mut(id).expect("just opened");
+/// let stream = connection.open_stream(0)?;
+/// connection.write(stream, b"leaves with the first packet")?;
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Host {
+    config: HostConfig,
+    secret: Secret,
+    rng: Rng,
+    entries: BTreeMap<ConnectionId, Entry>,
+    /// Who talks to us, by address and by what we call it.
+    peers: BTreeMap<(SocketAddr, ConnectionId), ConnectionId>,
+    /// Deadlines of connections; some are out of date.
+    deadlines: BinaryHeap<Reverse<(Instant, ConnectionId)>>,
+    touched: Vec<ConnectionId>,
+    /// Connections that had something to send when they were last looked at, in turn.
+    sending: VecDeque<ConnectionId>,
+    /// How many of them still have.
+    sending_count: usize,
+    /// Connections that have events, in turn. The events stay with them, so that what an idle
+    /// application leaves lying is bounded by `connections_max`.
+    news: VecDeque<ConnectionId>,
+    half_open: usize,
+    answers: VecDeque<(SocketAddr, Vec<u8>)>,
+}
+
+impl Host {
+    /// A host without connections. `seed` is where its IDs come from: take it from a source that
+    /// nobody can guess.
+    pub fn new(config: HostConfig, secret: Secret, seed: Seed) -> Result<Self, ConfigError> {
+        config.connection.check()?;
+        Ok(Self {
+            config,
+            secret,
+            rng: seed.split("connection IDs").rng(),
+            entries: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            touched: Vec::new(),
+            sending: VecDeque::new(),
+            sending_count: 0,
+            news: VecDeque::new(),
+            half_open: 0,
+            answers: VecDeque::new(),
+        })
+    }
+
+    /// Opens a connection to `peer`.
+    pub fn open(&mut self, now: Instant, peer: SocketAddr) -> ConnectionId {
+        let identity = self.identity();
+        let target = ConnectionId(self.rng.next_u64());
+        let connection = Connection::open(now, self.config.connection, peer, identity, target);
+        self.insert(connection);
+        identity.id
+    }
+
+    /// The connection of this ID.
+    pub fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.entries.get(&id).map(|entry| &*entry.connection)
+    }
+
+    /// The connection of this ID, to do something with it.
+    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.touch(id);
+        self.entries.get_mut(&id).map(|entry| &mut *entry.connection)
+    }
+
+    /// All connections, those that are ending included.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
+        self.entries.iter().map(|(&id, entry)| (id, &*entry.connection))
+    }
+
+    fn identity(&mut self) -> Identity {
+        // A clash among 2^64 is next to impossible, and harmless when it is looked for.
+        let id = loop {
+            let id = ConnectionId(self.rng.next_u64());
+            if !self.entries.contains_key(&id) {
+                break id;
+            }
+        };
+        let first_number = self.rng.below(1 << 31);
+        Identity { id, first_number, token: self.secret.reset_token(id) }
+    }
+
+    fn insert(&mut self, connection: Connection) {
+        let (id, remote) = (connection.local_id(), connection.remote_id());
+        self.peers.insert((connection.peer(), remote), id);
+        let connection = Box::new(connection);
+        let flags = Flags::default();
+        self.entries.insert(id, Entry { connection, queued_at: None, indexed: remote, flags });
+        self.touch(id);
+    }
+
+    fn touch(&mut self, id: ConnectionId) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && !core::mem::replace(&mut entry.flags.touched, true)
+        {
+            self.touched.push(id);
+        }
+    }
+
+    /// Looks at every connection that may have changed: events, deadlines, the end.
+    fn refresh(&mut self, now: Instant) {
+        while let Some(id) = self.touched.pop() {
+            self.look_at(now, id);
+        }
+        // Deadlines that moved leave entries behind; those go before they are the greater part.
+        if self.deadlines.len() > 2 * self.entries.len() + STALE_DEADLINES_MAX {
+            let entries = &self.entries;
+            self.deadlines.retain(|Reverse((at, id))| {
+                entries.get(id).is_some_and(|entry| entry.queued_at == Some(*at))
+            });
+        }
+    }
+
+    fn look_at(&mut self, now: Instant, id: ConnectionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let connection = &mut entry.connection;
+        let before = entry.flags;
+        let flags = &mut entry.flags;
+        flags.touched = false;
+        flags.sending = connection.is_sending(now);
+        flags.half_open = connection.life().is_accepting();
+        self.sending_count += usize::from(flags.sending);
+        self.sending_count -= usize::from(before.sending);
+        self.half_open += usize::from(flags.half_open);
+        self.half_open -= usize::from(before.half_open);
+        if flags.sending && !core::mem::replace(&mut flags.queued, true) {
+            self.sending.push_back(id);
+        }
+        if connection.has_events() && !core::mem::replace(&mut flags.news, true) {
+            self.news.push_back(id);
+        }
+        let remote = connection.remote_id();
+        if remote != entry.indexed {
+            let peer = connection.peer();
+            self.peers.remove(&(peer, entry.indexed));
+            self.peers.insert((peer, remote), id);
+            entry.indexed = remote;
+        }
+        if connection.is_closed() && !connection.has_events() {
+            self.peers.remove(&(connection.peer(), remote));
+            self.entries.remove(&id);
+        } else if let Some(at) = connection.wake_at(now)
+            && entry.queued_at.is_none_or(|queued| at < queued)
+        {
+            entry.queued_at = Some(at);
+            self.deadlines.push(Reverse((at, id)));
+        }
+    }
+
+    /// Answers a stranger, unless too many answers wait already.
+    fn answer(&mut self, to: SocketAddr, packet: &Packet<'_>) {
+        if self.answers.len() >= self.config.answers_max {
+            return;
+        }
+        let mut space = vec![0; CHALLENGE_BYTES_MAX];
+        let mut writer = Writer::new(&mut space);
+        packet.encode(&mut writer);
+        seal(writer.written());
+        let len = writer.len();
+        space.truncate(len);
+        self.answers.push_back((to, space));
+    }
+
+    fn handle_open(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        packet: &Packet<'_>,
+        bytes: usize,
+    ) -> Disposition {
+        let Packet::Open { version, features, from, number, token, cookie, params, .. } = *packet
+        else {
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        };
+        if let Some(&id) = self.peers.get(&(meta.source, from)) {
+            return self.deliver(now, id, meta, packet, bytes);
+        }
+        // Whoever wants something pays for it with a full packet (RFC 9000 section 14.1).
+        if !self.config.accepts || (bytes as u64) < Params::MIN_PACKET_BYTES {
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        }
+        if version != VERSION {
+            let versions = &VERSION.to_be_bytes();
+            self.answer(meta.source, &Packet::Versions { to: from, number, versions });
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        }
+        if self.entries.len() >= self.config.connections_max {
+            return Disposition::Discarded(DropReason::PeersFull);
+        }
+        let trusted = self.secret.is_good(now, meta.source, from, cookie);
+        if !trusted && self.wants_cookie() {
+            let cookie = &self.secret.cookie(now, meta.source, from);
+            self.answer(meta.source, &Packet::Challenge { to: from, number, cookie });
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        }
+        let identity = self.identity();
+        let greeting = Greeting { id: from, token, params, features };
+        let config = self.config.connection;
+        let new = Connection::accept(now, config, meta.source, identity, &greeting, trusted);
+        self.insert(new);
+        self.deliver(now, identity.id, meta, packet, bytes)
+    }
+
+    fn wants_cookie(&self) -> bool {
+        match self.config.cookies {
+            CookiePolicy::Always => true,
+            CookiePolicy::Never => false,
+            CookiePolicy::Above(bound) => self.half_open >= bound,
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        meta: RecvMeta,
+        packet: &Packet<'_>,
+        bytes: usize,
+    ) -> Disposition {
+        self.touch(id);
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        };
+        if entry.connection.peer() != meta.source {
+            return entry.connection.refuse("from another address");
+        }
+        entry.connection.handle_packet(now, meta, packet, bytes)
+    }
+
+    /// A packet for a connection that is not here: perhaps it was before a restart, or it is over
+    /// and the peer has missed that.
+    fn handle_unknown(&mut self, meta: RecvMeta, to: ConnectionId, bytes: usize) -> Disposition {
+        let token = self.secret.reset_token(to);
+        // Shorter than what it answers, so that two hosts without memory fall silent.
+        if bytes >= MIN_ANSWERED_PACKET {
+            self.answer(meta.source, &Packet::Reset { to, token });
+        }
+        Disposition::Discarded(DropReason::UnknownPeer)
+    }
+}
+
+/// Checksum, kind, ID and token.
+const RESET_BYTES: usize = 4 + 1 + 8 + 16;
+const RESET_MARGIN: usize = 4;
+/// The shortest packet that a host without memory of its connection answers.
+pub(super) const MIN_ANSWERED_PACKET: usize = RESET_BYTES + RESET_MARGIN + 1;
+/// Deadlines that are out of date and kept beside one for each connection.
+const STALE_DEADLINES_MAX: usize = 64;
+
+impl Endpoint for Host {
+    type Event = HostEvent;
+
+    fn handle_datagram(&mut self, now: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition {
+        let packet = match Packet::decode(datagram) {
+            Ok(packet) => packet,
+            Err(error) => return Disposition::Discarded(DropReason::Damaged(error)),
+        };
+        let bytes = datagram.len();
+        let disposition = match packet {
+            Packet::Open { .. } => self.handle_open(now, meta, &packet, bytes),
+            Packet::Reset { to, .. } => match self.peers.get(&(meta.source, to)) {
+                Some(&id) => self.deliver(now, id, meta, &packet, bytes),
+                None => Disposition::Discarded(DropReason::UnknownPeer),
+            },
+            _ if self.entries.contains_key(&packet.to()) => {
+                self.deliver(now, packet.to(), meta, &packet, bytes)
+            }
+            Packet::Data { to, .. } | Packet::Accept { to, .. } => {
+                self.handle_unknown(meta, to, bytes)
+            }
+            _ => Disposition::Discarded(DropReason::UnknownPeer),
+        };
+        self.refresh(now);
+        disposition
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.refresh(now);
+        while let Some(&Reverse((at, id))) = self.deadlines.peek()
+            && at <= now
+        {
+            self.deadlines.pop();
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            if entry.queued_at != Some(at) {
+                continue;
+            }
+            entry.queued_at = None;
+            entry.connection.handle_timeout(now);
+            self.touch(id);
+        }
+        self.refresh(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+        self.refresh(now);
+        if let Some((destination, bytes)) = self.answers.front()
+            && batch.put(bytes)
+        {
+            let transmit = Transmit {
+                destination: *destination,
+                ecn: Ecn::NotEct,
+                size: bytes.len(),
+                segment_size: None,
+            };
+            self.answers.pop_front();
+            return Some(transmit);
+        }
+        // Each has one turn: a batch without room for what a connection has leaves it where it is.
+        for _ in 0..self.sending.len() {
+            let id = self.sending.pop_front()?;
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.flags.queued = false;
+            if !entry.flags.sending {
+                continue;
+            }
+            let transmit = entry.connection.poll_transmit(now, batch);
+            // It goes to the end of the queue if there is more.
+            self.touch(id);
+            self.refresh(now);
+            if transmit.is_some() {
+                return transmit;
+            }
+        }
+        None
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let pending = !self.touched.is_empty()
+            || !self.news.is_empty()
+            || !self.answers.is_empty()
+            || self.sending_count > 0;
+        if pending {
+            return Some(Instant::ZERO);
+        }
+        self.deadlines.peek().map(|&Reverse((at, _))| at)
+    }
+
+    fn poll_event(&mut self) -> Option<HostEvent> {
+        while let Some(id) = self.news.pop_front() {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.flags.news = false;
+            let event = entry.connection.poll_event();
+            // More of them, or the end, are found when it is looked at again.
+            self.touch(id);
+            if let Some(event) = event {
+                return Some(HostEvent { id, event });
+            }
+        }
+        None
+    }
+}

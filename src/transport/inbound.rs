@@ -1,0 +1,324 @@
+//! What arrives: packets to frames, and each frame to the part that it is for.
+
+use super::{
+    acks::AckPolicy,
+    connection::{Connection, Event, Greeting},
+    lifecycle::CloseReason,
+    stream::StreamFault,
+};
+use crate::{
+    endpoint::{Disposition, DropReason, RecvMeta},
+    time::Instant,
+    trace::StateLabel,
+    wire::{
+        DecodeError,
+        transport::{
+            COOKIE_BYTES_MAX, CloseCode, ConnectionId, Features, Frame, Packet, Reader, ResetToken,
+            VERSION, expand_number,
+        },
+    },
+};
+use core::time::Duration;
+
+/// Cookies that an opener follows.
+const COOKIES_MAX: u32 = 3;
+/// Packets that a peer's wish lets wait for one ACK, at most.
+const ACK_THRESHOLD_MAX: u64 = 256;
+
+/// Why the frames of a packet were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Damaged(DecodeError),
+    /// Not a fault of the peer: the packet will come again.
+    NoRoom(&'static str),
+    Fault(CloseCode, &'static str),
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+impl From<StreamFault> for Refusal {
+    fn from(fault: StreamFault) -> Self {
+        match fault {
+            StreamFault::TooManyGaps => Self::NoRoom("too many gaps in a stream"),
+            StreamFault::BeyondWindow => Self::Fault(CloseCode::FlowControl, "beyond the window"),
+            StreamFault::Limit => {
+                Self::Fault(CloseCode::Protocol, "a stream that may not be opened")
+            }
+            StreamFault::FinalSize => {
+                Self::Fault(CloseCode::Protocol, "a stream that ends in two places")
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Takes a packet that is addressed to this connection; `bytes` is the length of its datagram.
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        packet: &Packet<'_>,
+        bytes: usize,
+    ) -> Disposition {
+        if !self.life.is_alive() {
+            return self.handle_late(now, packet);
+        }
+        let disposition = match *packet {
+            Packet::Data { number, frames, .. } => {
+                if self.life.is_opening() {
+                    return self.refuse("data before the handshake");
+                }
+                let expected = self.acks.largest().map_or(0, |largest| largest + 1);
+                self.handle_frames(now, meta, expand_number(number, expected), frames)
+            }
+            Packet::Open { number, frames, .. } if self.acceptor => {
+                self.validation.on_received(bytes);
+                self.handle_frames(now, meta, number, frames)
+            }
+            Packet::Accept { .. } if !self.acceptor => self.handle_accept(now, meta, packet),
+            Packet::Challenge { number, cookie, .. } => self.handle_challenge(now, number, cookie),
+            Packet::Versions { number, versions, .. } => self.handle_versions(number, versions),
+            Packet::Reset { token, .. } => self.handle_reset(now, token),
+            Packet::Open { .. } | Packet::Accept { .. } => self.refuse("not meant for this side"),
+        };
+        if disposition == Disposition::Accepted {
+            self.stats.datagrams_received += 1;
+            self.stats.bytes_received += bytes as u64;
+            // Only who has read what we sent can use the ID that we chose.
+            if self.acceptor && matches!(packet, Packet::Data { .. }) {
+                self.validation.trust();
+                if self.life.on_heard() {
+                    self.events.push_back(Event::Connected);
+                }
+            }
+        }
+        disposition
+    }
+
+    pub(super) fn refuse(&self, reason: &'static str) -> Disposition {
+        let state = StateLabel::plain(self.life.name());
+        Disposition::Discarded(DropReason::Guard { state, reason })
+    }
+
+    /// The connection has ended here. Whoever does not know is told, less and less often.
+    fn handle_late(&mut self, now: Instant, packet: &Packet<'_>) -> Disposition {
+        let closed_too = match *packet {
+            Packet::Data { frames, .. } | Packet::Accept { frames, .. } => {
+                let mut reader = Reader::new(frames);
+                core::iter::from_fn(|| Frame::decode(&mut reader).ok())
+                    .any(|frame| matches!(frame, Frame::Close { .. }))
+            }
+            Packet::Reset { token, .. } => Some(token) == self.peer_token,
+            _ => false,
+        };
+        if closed_too {
+            let until = now + self.drain_time();
+            self.life.drain(CloseReason::Reset, until);
+        } else if let Some(closing) = &mut self.closing {
+            closing.heard += 1;
+            if closing.heard >= closing.patience {
+                closing.patience = closing.patience.saturating_mul(2);
+                (closing.heard, closing.due) = (0, true);
+            }
+        }
+        Disposition::Discarded(DropReason::Closed)
+    }
+
+    fn handle_accept(&mut self, now: Instant, meta: RecvMeta, packet: &Packet<'_>) -> Disposition {
+        let Packet::Accept {
+            version,
+            features,
+            offered_version,
+            offered_features,
+            from,
+            number,
+            token,
+            params,
+            frames,
+            ..
+        } = *packet
+        else {
+            return self.refuse("not an accept packet");
+        };
+        if self.life.is_opening() {
+            let agreed = Features(features.0 & self.offered.1.0);
+            if (offered_version, offered_features) != self.offered
+                || version != VERSION
+                || agreed != features
+            {
+                if self.life.give_up(CloseReason::Downgrade) {
+                    self.on_end();
+                }
+                return self.refuse("the handshake was changed on its way");
+            }
+            self.on_greeting(&Greeting { id: from, token, params, features });
+            self.life.on_heard();
+            // The acceptor may have used up what it may send to an address that it does not trust
+            // yet: it must hear of us until it says that it has, even if we have nothing to say
+            // (RFC 9002 section 6.2.2.1).
+            self.ping = true;
+            self.events.push_back(Event::Connected);
+        } else if from != self.remote_id {
+            return self.refuse("an accept packet from another connection");
+        }
+        self.handle_frames(now, meta, number, frames)
+    }
+
+    /// The acceptor wants to see that we receive what it sends to our address.
+    fn handle_challenge(&mut self, now: Instant, number: u64, cookie: &[u8]) -> Disposition {
+        if !self.life.is_opening() || !self.recovery.was_sent(number) {
+            return self.refuse("a challenge that answers nothing");
+        }
+        // Each packet of a flight was answered with a challenge; the first is enough.
+        if number < self.cookie.since {
+            return self.refuse("a challenge to what was sent before the cookie");
+        }
+        if self.cookie.taken >= COOKIES_MAX || cookie.len() > COOKIE_BYTES_MAX {
+            return self.refuse("one challenge too many");
+        }
+        self.cookie.taken += 1;
+        self.cookie.since = self.recovery.next();
+        self.cookie.len = cookie.len();
+        self.cookie.bytes[..cookie.len()].copy_from_slice(cookie);
+        // Nothing of what was sent so far has been kept.
+        self.recovery.restart(now, number, &mut self.settled);
+        self.settle();
+        self.ping = true;
+        Disposition::Accepted
+    }
+
+    fn handle_versions(&mut self, number: u64, versions: &[u8]) -> Disposition {
+        if !self.life.is_opening() || !self.recovery.was_sent(number) {
+            return self.refuse("versions that answer nothing");
+        }
+        if versions.as_chunks::<4>().0.iter().any(|&v| u32::from_be_bytes(v) == VERSION) {
+            return self.refuse("versions with ours among them");
+        }
+        if self.life.give_up(CloseReason::Version) {
+            self.on_end();
+        }
+        Disposition::Accepted
+    }
+
+    /// Somebody says that the peer has forgotten the connection.
+    pub(super) fn handle_reset(&mut self, now: Instant, token: ResetToken) -> Disposition {
+        if self.peer_token != Some(token) {
+            return self.refuse("a reset without the right token");
+        }
+        let until = now + self.drain_time();
+        if self.life.drain(CloseReason::Reset, until) {
+            self.on_end();
+        }
+        Disposition::Accepted
+    }
+
+    fn handle_frames(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        number: u64,
+        frames: &[u8],
+    ) -> Disposition {
+        if self.acks.is_copy(number) {
+            self.stats.copies_received += 1;
+            // The peer repeats itself: perhaps our ACKs are lost.
+            self.acks.hurry(now);
+            return self.refuse("a copy");
+        }
+        let mut reader = Reader::new(frames);
+        let mut eliciting = false;
+        let mut hurry = false;
+        while !reader.is_empty() {
+            let frame = match Frame::decode(&mut reader) {
+                Ok(frame) => frame,
+                Err(error) => return Disposition::Discarded(DropReason::Damaged(error)),
+            };
+            eliciting |= frame.elicits_ack();
+            hurry |= frame == Frame::ImmediateAck;
+            match self.handle_frame(now, &frame) {
+                Ok(()) => {}
+                Err(Refusal::Damaged(error)) => {
+                    return Disposition::Discarded(DropReason::Damaged(error));
+                }
+                Err(Refusal::NoRoom(reason)) => return self.refuse(reason),
+                Err(Refusal::Fault(code, reason)) => {
+                    self.close_with(now, code, reason.as_bytes());
+                    return self.refuse(reason);
+                }
+            }
+        }
+        self.acks.on_packet(now, number, eliciting, meta.ecn);
+        if hurry {
+            self.acks.hurry(now);
+        }
+        self.heard_at = now;
+        Disposition::Accepted
+    }
+
+    fn handle_frame(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), Refusal> {
+        let srtt = self.recovery.rtt().smoothed();
+        let streams = &mut self.streams;
+        match *frame {
+            Frame::Padding(_) | Frame::Ping | Frame::ImmediateAck => {}
+            Frame::Ack(ack) => {
+                let delay_max = self.peer_params.max_ack_delay;
+                self.recovery
+                    .on_ack(now, &ack, delay_max, &mut self.settled)
+                    .map_err(|_| Refusal::Fault(CloseCode::Protocol, "an ACK of nothing sent"))?;
+                self.settle();
+            }
+            Frame::Stream { id, offset, data, fin } => {
+                streams.on_data(now, id, offset, data, fin, srtt)?;
+            }
+            Frame::ResetStream { id, code, final_size } => {
+                streams.on_reset(now, id, code, final_size, srtt)?;
+            }
+            Frame::StopSending { id, code } => streams.on_stop_sending(id, code)?,
+            Frame::MaxData(max) => streams.on_max_data(max),
+            Frame::MaxStreamData { id, max } => streams.on_max_stream_data_frame(id, max)?,
+            Frame::MaxStreams(max) => streams.on_max_streams(max),
+            Frame::DataBlocked(_) => streams.on_blocked(None)?,
+            Frame::StreamDataBlocked { id, .. } => streams.on_blocked(Some(id))?,
+            Frame::AckFrequency { sequence, threshold, delay_us } => {
+                self.handle_ack_wish(sequence, threshold, delay_us);
+            }
+            Frame::Close { code, .. } => {
+                let until = now + self.drain_time();
+                if self.life.drain(CloseReason::Peer(code), until) {
+                    self.on_end();
+                }
+            }
+            Frame::Datagram(data) => {
+                if data.len() > self.config.datagram_bytes_max {
+                    return Err(Refusal::Fault(CloseCode::Protocol, "a datagram too large"));
+                }
+                // Told once, whatever the peer sends while nobody listens.
+                if self.datagrams.on_arrived(data) && !self.events.contains(&Event::Datagram) {
+                    self.events.push_back(Event::Datagram);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer would like fewer or more ACKs.
+    fn handle_ack_wish(&mut self, sequence: u64, threshold: u64, delay_us: u64) {
+        if self.ack_wish_heard.is_some_and(|heard| heard >= sequence) {
+            return;
+        }
+        self.ack_wish_heard = Some(sequence);
+        // Never later than was promised in the handshake, on which the peer's timers rest.
+        let delay_max = Duration::from_micros(delay_us).min(self.config.acks.delay_max);
+        let threshold = threshold.clamp(1, ACK_THRESHOLD_MAX);
+        self.acks.set_policy(AckPolicy { threshold, delay_max });
+    }
+
+    /// Whether `id` is what this side calls its peer.
+    pub fn is_peer(&self, id: ConnectionId) -> bool {
+        self.remote_id == id
+    }
+}

@@ -1,0 +1,304 @@
+//! What was sent and not yet settled: packet number to what it held.
+
+use alloc::collections::VecDeque;
+use core::ops::Range;
+
+use crate::{time::Instant, wire::transport::StreamId};
+
+/// One thing that a packet held and that matters when the packet arrives or is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Bytes of a stream, and whether it ends after them.
+    Stream {
+        /// Which stream.
+        id: StreamId,
+        /// Which bytes.
+        bytes: Range<u64>,
+        /// Whether the end of the stream was told.
+        fin: bool,
+    },
+    /// An ACK frame that reported up to this number.
+    Ack {
+        /// The highest number reported.
+        largest: u64,
+    },
+    /// The connection's limit was raised.
+    MaxData,
+    /// A stream's limit was raised.
+    MaxStreamData(StreamId),
+    /// The number of streams was raised.
+    MaxStreams,
+    /// A stream was reset.
+    ResetStream(StreamId),
+    /// The peer was asked to stop sending.
+    StopSending(StreamId),
+    /// The sender said that the connection's limit holds it up.
+    DataBlocked,
+    /// The sender said that a stream's limit holds it up.
+    StreamDataBlocked(StreamId),
+    /// A wish how to acknowledge.
+    AckFrequency,
+}
+
+/// What is known of a packet that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// When it left.
+    pub at: Instant,
+    /// Its length, UDP payload.
+    pub bytes: u32,
+    /// Whether it wants to be acknowledged; only such packets count as in flight.
+    pub eliciting: bool,
+    /// Whether the application, not a window, held sending up when it left.
+    pub app_limited: bool,
+    /// Bytes that had been acknowledged in all when it left.
+    pub delivered: u64,
+    /// When the last of these was acknowledged.
+    pub delivered_at: Instant,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// On its way, as far as is known.
+    Flying,
+    /// The peer has it.
+    Acked,
+    /// Given up; its ACK may still come and prove that wrong.
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    sent: Sent,
+    fate: Fate,
+    /// Contents of all packets before it, counted from the beginning.
+    start: u64,
+    contents: u16,
+}
+
+/// The packets that are not settled, in the order of their numbers.
+///
+/// A ring: finding a packet is an index, and in the steady state nothing is allocated. Packets that
+/// were declared lost stay until [`forget`](Self::forget) so that a late ACK can show the mistake.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// The number of the first entry.
+    first: u64,
+    entries: VecDeque<Entry>,
+    /// The contents of all entries, one after the other.
+    contents: VecDeque<Content>,
+    /// Contents that were dropped from the front since the beginning.
+    dropped: u64,
+    /// No packet below is on its way.
+    lowest_flying: u64,
+    in_flight_bytes: u64,
+    flying: u64,
+}
+
+impl Ledger {
+    /// Nothing sent; the next packet has the number `first`.
+    pub const fn new(first: u64) -> Self {
+        Self {
+            first,
+            entries: VecDeque::new(),
+            contents: VecDeque::new(),
+            dropped: 0,
+            lowest_flying: first,
+            in_flight_bytes: 0,
+            flying: 0,
+        }
+    }
+
+    /// The number of the next packet.
+    pub fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// Puts a packet down and returns its number.
+    pub fn push(&mut self, sent: Sent, contents: impl IntoIterator<Item = Content>) -> u64 {
+        let number = self.next();
+        let start = self.dropped + self.contents.len() as u64;
+        self.contents.extend(contents);
+        let count = self.dropped + self.contents.len() as u64 - start;
+        let contents = u16::try_from(count).expect("a datagram has fewer than 65,536 frames");
+        if sent.eliciting {
+            self.in_flight_bytes += u64::from(sent.bytes);
+            self.flying += 1;
+        }
+        let fate = if sent.eliciting { Fate::Flying } else { Fate::Acked };
+        self.entries.push_back(Entry { sent, fate, start, contents });
+        if !sent.eliciting {
+            self.settle();
+        }
+        number
+    }
+
+    fn index(&self, number: u64) -> Option<usize> {
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        (at < self.entries.len()).then_some(at)
+    }
+
+    /// The packet of this number and what became of it; `None` when it is settled or was never sent.
+    pub fn get(&self, number: u64) -> Option<(&Sent, Fate)> {
+        self.index(number).map(|at| (&self.entries[at].sent, self.entries[at].fate))
+    }
+
+    /// What the packet held.
+    pub fn contents(&self, number: u64) -> impl Iterator<Item = &Content> {
+        let at = self.index(number);
+        let range = at.map_or(0..0, |at| {
+            let start =
+                usize::try_from(self.entries[at].start - self.dropped).unwrap_or(usize::MAX);
+            start..start + usize::from(self.entries[at].contents)
+        });
+        self.contents.range(range)
+    }
+
+    /// The packets of a range that are not settled, lowest first.
+    pub fn range(
+        &self,
+        numbers: Range<u64>,
+    ) -> impl DoubleEndedIterator<Item = (u64, &Sent, Fate)> {
+        let bound = |number: u64| {
+            usize::try_from(number.saturating_sub(self.first))
+                .unwrap_or(usize::MAX)
+                .min(self.entries.len())
+        };
+        let from = bound(numbers.start);
+        let entries = self.entries.range(from..bound(numbers.end).max(from));
+        let first = self.first + from as u64;
+        entries.enumerate().map(move |(at, entry)| (first + at as u64, &entry.sent, entry.fate))
+    }
+
+    /// The packets on their way with numbers below `end`, lowest first.
+    pub fn flying_below(&mut self, end: u64) -> impl Iterator<Item = (u64, &Sent)> {
+        let settled = self.range(self.lowest_flying..self.next());
+        let settled = settled.take_while(|&(_, _, fate)| fate != Fate::Flying).count();
+        self.lowest_flying = self.lowest_flying.max(self.first) + settled as u64;
+        let flying = self.range(self.lowest_flying..end);
+        flying.filter(|&(_, _, fate)| fate == Fate::Flying).map(|(number, sent, _)| (number, sent))
+    }
+
+    /// Says what became of a packet. Returns what was thought before; `None` when it is settled.
+    pub fn set(&mut self, number: u64, fate: Fate) -> Option<Fate> {
+        let at = self.index(number)?;
+        let entry = &mut self.entries[at];
+        let before = core::mem::replace(&mut entry.fate, fate);
+        if before == Fate::Flying && fate != Fate::Flying {
+            self.in_flight_bytes -= u64::from(entry.sent.bytes);
+            self.flying -= 1;
+        }
+        Some(before)
+    }
+
+    /// Drops packets from the front that are acknowledged, and lost ones that left before `before`.
+    pub fn forget(&mut self, before: Instant) {
+        while let Some(entry) = self.entries.front() {
+            match entry.fate {
+                Fate::Acked => {}
+                Fate::Lost if entry.sent.at < before => {}
+                _ => break,
+            }
+            self.pop();
+        }
+    }
+
+    /// Drops acknowledged packets from the front.
+    fn settle(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.fate == Fate::Acked) {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        self.first += 1;
+        self.contents.drain(..usize::from(entry.contents));
+        self.dropped += u64::from(entry.contents);
+    }
+
+    /// Bytes of packets that are on their way and want to be acknowledged.
+    pub const fn in_flight_bytes(&self) -> u64 {
+        self.in_flight_bytes
+    }
+
+    /// Packets that are on their way and want to be acknowledged.
+    pub const fn flying(&self) -> u64 {
+        self.flying
+    }
+
+    /// Packets that are not settled, lost ones among them.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether all is settled.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The lowest number that is not settled.
+    pub const fn first(&self) -> u64 {
+        self.first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn sent(ms: u64, bytes: u32, eliciting: bool) -> Sent {
+        let at = Instant::from_nanos(ms * 1_000_000);
+        Sent { at, bytes, eliciting, app_limited: false, delivered: 0, delivered_at: at }
+    }
+
+    fn ack_of(largest: u64) -> Content {
+        Content::Ack { largest }
+    }
+
+    #[test]
+    fn packets_and_contents_stay_together() {
+        let mut ledger = Ledger::new(100);
+        assert_eq!(ledger.push(sent(0, 10, true), [ack_of(1), ack_of(2)]), 100);
+        assert_eq!(ledger.push(sent(1, 20, true), []), 101);
+        assert_eq!(ledger.push(sent(2, 30, true), [ack_of(3)]), 102);
+        assert_eq!((ledger.in_flight_bytes(), ledger.flying(), ledger.next()), (60, 3, 103));
+        assert_eq!(ledger.set(100, Fate::Acked), Some(Fate::Flying));
+        assert_eq!(ledger.set(99, Fate::Acked), None);
+        ledger.forget(Instant::ZERO);
+        assert_eq!((ledger.first(), ledger.get(100)), (101, None));
+        assert_eq!(ledger.contents(102).collect::<Vec<_>>(), [&ack_of(3)]);
+        assert_eq!(ledger.contents(101).count() + ledger.contents(100).count(), 0);
+        let numbers = |range| ledger.range(range).map(|(n, ..)| n).collect::<Vec<_>>();
+        assert_eq!(numbers(0..102), [101]);
+        assert_eq!(numbers(102..1 << 60), [102]);
+        assert_eq!(numbers(5..6), []);
+    }
+
+    #[test]
+    fn lost_packets_stay_for_a_while_and_count_no_more() {
+        let mut ledger = Ledger::new(0);
+        ledger.push(sent(5, 10, true), []);
+        ledger.push(sent(9, 10, true), []);
+        ledger.set(0, Fate::Lost);
+        assert_eq!(ledger.in_flight_bytes(), 10);
+        ledger.forget(Instant::from_nanos(5_000_000));
+        assert_eq!(ledger.get(0).map(|(_, fate)| fate), Some(Fate::Lost));
+        assert_eq!(ledger.set(0, Fate::Acked), Some(Fate::Lost), "a mistake comes to light");
+        assert_eq!(ledger.in_flight_bytes(), 10);
+        ledger.forget(Instant::from_nanos(5_000_000));
+        assert_eq!(ledger.first(), 1);
+    }
+
+    #[test]
+    fn packets_that_want_no_ack_do_not_fly() {
+        let mut ledger = Ledger::new(0);
+        ledger.push(sent(0, 10, false), [ack_of(1)]);
+        assert!(ledger.is_empty() && ledger.next() == 1 && ledger.in_flight_bytes() == 0);
+        ledger.push(sent(0, 10, true), []);
+        ledger.push(sent(0, 10, false), [ack_of(1)]);
+        assert_eq!((ledger.len(), ledger.flying(), ledger.contents(2).count()), (2, 1, 1));
+    }
+}

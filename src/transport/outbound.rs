@@ -1,0 +1,290 @@
+//! What leaves: which packet is next, and what it holds.
+
+use core::time::Duration;
+
+use super::{
+    connection::{AckWish, Connection},
+    host::MIN_ANSWERED_PACKET,
+    ledger::Content,
+};
+use crate::{
+    batch::Batch,
+    ecn::Ecn,
+    endpoint::Transmit,
+    time::Instant,
+    wire::transport::{
+        ACCEPT_HEADER_MAX, Ack, Features, Frame, OPEN_HEADER_MAX, Packet, Params, VERSION, Writer,
+        seal, truncate_number,
+    },
+};
+
+/// Packets of one turn, so that one connection does not keep a driver to itself.
+const TURN_PACKETS_MAX: usize = 64;
+/// Packets of a window for which one ACK is enough, and how many at most (RFC 9002 has two; more
+/// spare the peer's processor and the way back).
+const ACKS_PER_WINDOW: u64 = 4;
+const ACK_THRESHOLD_MAX: u64 = 10;
+
+/// What the next packet is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    /// Nothing has to leave now.
+    Nothing,
+    /// The end of the connection.
+    Close,
+    /// Acknowledgements alone: they need no window.
+    Ack,
+    /// Whatever there is.
+    Data,
+}
+
+impl Connection {
+    /// Writes the next packets into `batch`; see [`Endpoint::poll_transmit`].
+    ///
+    /// [`Endpoint::poll_transmit`]: crate::endpoint::Endpoint::poll_transmit
+    pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+        let before = batch.len();
+        let first = batch.count();
+        while batch.count() - first < TURN_PACKETS_MAX && self.has_budget() {
+            let budget = usize::try_from(self.validation.budget()).unwrap_or(usize::MAX);
+            let len_max = self.config.packet_bytes.min(budget);
+            let len = batch.write_up_to(len_max, |space| self.write_packet(now, space));
+            if len == 0 {
+                break;
+            }
+            self.validation.on_sent(len);
+            self.stats.datagrams_sent += 1;
+            self.stats.bytes_sent += len as u64;
+        }
+        let size = batch.len() - before;
+        (size > 0).then(|| Transmit {
+            destination: self.peer,
+            ecn: Ecn::NotEct,
+            size,
+            segment_size: batch.segment_size(),
+        })
+    }
+
+    /// Decides what comes next.
+    fn plan(&mut self, now: Instant) -> Plan {
+        if self.life.is_closing() {
+            return if self.closing.as_ref().is_some_and(|c| c.due) {
+                Plan::Close
+            } else {
+                Plan::Nothing
+            };
+        }
+        if !self.life.is_alive() {
+            return Plan::Nothing;
+        }
+        let ack = self.acks.deadline().is_some_and(|at| at <= now);
+        let wanted = self.wants_to_send();
+        let room = self.has_room();
+        // A window that is not full while there is nothing to send has proved nothing.
+        self.recovery.set_app_limited(!wanted && room);
+        if wanted && room {
+            match self.recovery.pace(now) {
+                Ok(()) => {
+                    self.paced_until = None;
+                    return Plan::Data;
+                }
+                Err(at) => self.paced_until = Some(at),
+            }
+        }
+        if ack { Plan::Ack } else { Plan::Nothing }
+    }
+
+    /// Whether there is anything that needs a packet which the window allows.
+    fn wants_to_send(&self) -> bool {
+        self.ping
+            || self.recovery.is_probing()
+            || self.streams.has_data()
+            || self.streams.has_control()
+            || self.datagrams.is_pending()
+            || self.ack_wish.pending
+    }
+
+    /// Whether as much may go to the peer's address as any packet may need.
+    fn has_budget(&self) -> bool {
+        self.validation.budget() >= Params::MIN_PACKET_BYTES
+    }
+
+    /// Whether the window lets a packet out.
+    fn has_room(&self) -> bool {
+        self.recovery.room() >= self.config.packet_bytes as u64
+    }
+
+    /// When a packet leaves: one that waits only for its time, an ACK, or the end. A time in the past
+    /// means now.
+    pub(super) fn send_at(&self) -> Option<Instant> {
+        if !self.has_budget() {
+            return None;
+        }
+        if !self.life.is_alive() {
+            let due = self.closing.as_ref().is_some_and(|closing| closing.due);
+            return (due && self.life.is_closing()).then_some(Instant::ZERO);
+        }
+        let data = self.wants_to_send() && self.has_room();
+        let data = data.then(|| self.paced_until.unwrap_or(Instant::ZERO));
+        [data, self.acks.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether a packet leaves now. Unlike [`send_at`](Self::send_at) it asks the pacer.
+    pub(super) fn is_sending(&mut self, now: Instant) -> bool {
+        if self.life.is_alive() && self.wants_to_send() && self.has_room() {
+            self.paced_until = self.recovery.pace(now).err();
+        }
+        self.send_at().is_some_and(|at| at <= now)
+    }
+
+    /// Writes a packet; returns its length, 0 for none.
+    fn write_packet(&mut self, now: Instant, space: &mut [u8]) -> usize {
+        let plan = self.plan(now);
+        if plan == Plan::Nothing || space.len() < self.header_max() + MIN_ROOM {
+            return 0;
+        }
+        let mut writer = Writer::new(space);
+        self.write_header(&mut writer);
+        let header = writer.len();
+        if plan == Plan::Close {
+            self.write_close(&mut writer);
+            seal(writer.written());
+            let len = writer.len();
+            // Nobody acknowledges it, but its number is used.
+            self.recovery.on_sent(now, len, false, []);
+            return len;
+        }
+        self.write_ack(now, &mut writer);
+        let eliciting = plan == Plan::Data && self.write_frames(&mut writer);
+        if writer.len() == header {
+            return 0;
+        }
+        if eliciting && !self.life.is_established() {
+            // Pads the handshake, so that a path too narrow for it shows at once, and an opener pays
+            // for what it makes the acceptor send (RFC 9000 section 14.1).
+            pad(&mut writer, MIN_PACKET);
+        } else if eliciting {
+            // A host that was restarted answers only packets that are longer than its answer.
+            pad(&mut writer, MIN_ANSWERED_PACKET);
+        }
+        seal(writer.written());
+        let len = writer.len();
+        if eliciting {
+            self.asked_at = if self.heard_at >= self.asked_at { now } else { self.asked_at };
+        }
+        self.recovery.on_sent(now, len, eliciting, self.contents.drain(..));
+        len
+    }
+
+    fn header_max(&self) -> usize {
+        if self.life.is_opening() { OPEN_HEADER_MAX } else { ACCEPT_HEADER_MAX }
+    }
+
+    fn write_header(&self, writer: &mut Writer<'_>) {
+        let number = self.recovery.next();
+        let (to, from) = (self.remote_id, self.identity.id);
+        let (token, params) = (self.identity.token, self.config.params());
+        let packet = if self.life.is_opening() {
+            let (version, features) = self.offered;
+            let cookie = &self.cookie.bytes[..self.cookie.len];
+            Packet::Open { to, version, features, from, number, token, cookie, params, frames: &[] }
+        } else if self.life.is_accepting() {
+            let (offered_version, offered_features) = self.offered;
+            let features = Features(offered_features.0 & SUPPORTED.0);
+            Packet::Accept {
+                to,
+                version: VERSION,
+                features,
+                offered_version,
+                offered_features,
+                from,
+                number,
+                token,
+                params,
+                frames: &[],
+            }
+        } else {
+            Packet::Data { to, number: truncate_number(number), frames: &[] }
+        };
+        packet.encode(writer);
+    }
+
+    fn write_close(&mut self, writer: &mut Writer<'_>) {
+        if let Some(closing) = &mut self.closing {
+            closing.due = false;
+            Frame::Close { code: closing.code, reason: &closing.reason }.encode(writer);
+        }
+    }
+
+    fn write_ack(&mut self, now: Instant, writer: &mut Writer<'_>) {
+        if !self.acks.is_owed() {
+            return;
+        }
+        let (ranges, delay) = self.acks.report(now);
+        let Some(last) = ranges.last() else { return };
+        // Half of the packet at most: a report of many gaps must not starve the data.
+        let room = writer.room() / 2;
+        if Ack::write(ranges, delay, self.acks.ecn(), room, writer) > 0 {
+            self.contents.push(Content::Ack { largest: last.end - 1 });
+            self.acks.on_sent();
+        }
+    }
+
+    /// Writes everything that wants to be acknowledged; whether there was anything.
+    fn write_frames(&mut self, writer: &mut Writer<'_>) -> bool {
+        let before = writer.len();
+        self.write_ack_wish(writer);
+        self.streams.write_control(writer, &mut self.contents);
+        self.datagrams.write(writer);
+        self.streams.write_data(writer, &mut self.contents);
+        self.streams.next_turn();
+        let probing = self.recovery.is_probing();
+        if writer.len() == before && (self.ping || probing) {
+            Frame::Ping.encode(writer);
+        }
+        if probing && writer.room() > 0 {
+            Frame::ImmediateAck.encode(writer);
+        }
+        self.ping = false;
+        writer.len() > before
+    }
+
+    /// Asks for fewer ACKs when the window holds many packets, for more when it shrinks.
+    fn write_ack_wish(&mut self, writer: &mut Writer<'_>) {
+        if !self.life.is_established() || writer.room() < 1 + 3 * 8 {
+            return;
+        }
+        let packets = self.recovery.controller().window() / self.config.packet_bytes as u64;
+        let wanted = (packets / ACKS_PER_WINDOW).clamp(1, ACK_THRESHOLD_MAX);
+        let told = if self.ack_wish.sequence == 0 { 2 } else { self.ack_wish.threshold };
+        if wanted >= told * 2 || wanted * 2 <= told {
+            let sequence = self.ack_wish.sequence + 1;
+            self.ack_wish = AckWish { sequence, threshold: wanted, pending: true };
+        }
+        if !core::mem::take(&mut self.ack_wish.pending) {
+            return;
+        }
+        let AckWish { sequence, threshold, .. } = self.ack_wish;
+        let delay = (self.recovery.rtt().smoothed() / 8).clamp(
+            Duration::from_millis(1),
+            self.peer_params.max_ack_delay.max(Duration::from_millis(1)),
+        );
+        let delay_us = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        Frame::AckFrequency { sequence, threshold, delay_us }.encode(writer);
+        self.contents.push(Content::AckFrequency);
+    }
+}
+
+/// Features that this side agrees to.
+const SUPPORTED: Features = Features(0);
+/// Room for frames without which a packet is not worth its header.
+const MIN_ROOM: usize = 64;
+const MIN_PACKET: usize = 1200;
+
+/// Fills a packet up to `len`.
+fn pad(writer: &mut Writer<'_>, len: usize) {
+    let missing = len.saturating_sub(writer.len()).min(writer.room());
+    if missing > 0 {
+        Frame::Padding(missing).encode(writer);
+    }
+}

@@ -1,0 +1,139 @@
+//! Spreads packets over the round trip (RFC 9002 section 7.7).
+//!
+//! Packets leave in quanta, not one by one: a timer for each packet would cost more than the packet,
+//! and segmentation offload wants many at a time. A quantum is what the rate gives in a millisecond,
+//! and at least the ten packets that any path is expected to bear at once.
+
+use core::time::Duration;
+
+use crate::time::{Instant, nanos};
+
+/// The time that a quantum stands for.
+const QUANTUM: Duration = Duration::from_millis(1);
+/// Packets that may always leave at once (RFC 9002 section 7.7: the initial window).
+const BURST_PACKETS: u64 = 10;
+
+/// A bucket of bytes that fills at the pacing rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pacer {
+    /// Bytes that may leave now.
+    tokens: u64,
+    /// Up to when the bucket was filled.
+    filled_at: Instant,
+    /// Nanoseconds times bytes per second that did not make a whole byte.
+    remainder: u64,
+    fresh: bool,
+}
+
+impl Default for Pacer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Pacer {
+    /// A full bucket.
+    pub const fn new() -> Self {
+        Self { tokens: 0, filled_at: Instant::ZERO, remainder: 0, fresh: true }
+    }
+
+    /// The most bytes that leave at once at `rate` bytes a second with packets of `mss` bytes.
+    pub fn quantum(rate: u64, mss: u64) -> u64 {
+        (rate / (NANOS / nanos(QUANTUM))).max(BURST_PACKETS * mss)
+    }
+
+    fn fill(&mut self, now: Instant, rate: u64, mss: u64) {
+        let quantum = Self::quantum(rate, mss);
+        if self.fresh {
+            (self.tokens, self.filled_at, self.fresh) = (quantum, now, false);
+        }
+        let elapsed = u128::from(nanos(now - self.filled_at));
+        let product = elapsed * u128::from(rate) + u128::from(self.remainder);
+        let bytes = u64::try_from(product / u128::from(NANOS)).unwrap_or(u64::MAX);
+        self.remainder = u64::try_from(product % u128::from(NANOS)).unwrap_or(0);
+        self.filled_at = self.filled_at.max(now);
+        self.tokens = self.tokens.saturating_add(bytes).min(quantum);
+    }
+
+    /// Whether a packet may leave at `now`. If not, when the next quantum is ready.
+    pub fn check(&mut self, now: Instant, rate: u64, mss: u64) -> Result<(), Instant> {
+        self.fill(now, rate, mss);
+        if self.tokens >= mss {
+            return Ok(());
+        }
+        // Not the first packet but a good part of a quantum is worth waking up for.
+        let wanted = (Self::quantum(rate, mss) / 2).max(mss) - self.tokens;
+        let wait = (u128::from(wanted) * u128::from(NANOS)).div_ceil(u128::from(rate.max(1)));
+        let wait = Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX));
+        Err(now + wait)
+    }
+
+    /// A packet of `bytes` left.
+    pub fn on_sent(&mut self, bytes: u64) {
+        self.tokens = self.tokens.saturating_sub(bytes);
+    }
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u64 = 12_500_000;
+    const MSS: u64 = 1250;
+
+    /// Sends whenever it may, for a second.
+    fn second(rate: u64) -> (u64, u64) {
+        let (mut pacer, mut now) = (Pacer::new(), Instant::from_nanos(77));
+        let (mut sent, mut wakes) = (0, 0);
+        let end = now + Duration::from_secs(1);
+        while now < end {
+            match pacer.check(now, rate, MSS) {
+                Ok(()) => {
+                    pacer.on_sent(MSS);
+                    sent += MSS;
+                }
+                Err(next) => {
+                    assert!(next > now);
+                    now = next;
+                    wakes += 1;
+                }
+            }
+        }
+        (sent, wakes)
+    }
+
+    #[test]
+    fn the_rate_is_met_in_quanta() {
+        for rate in [100_000, RATE, 10 * RATE, 1_250_000_000] {
+            let (sent, wakes) = second(rate);
+            let bound = rate + Pacer::quantum(rate, MSS);
+            assert!((rate * 99 / 100..=bound).contains(&sent), "{sent} at {rate}");
+            assert!(wakes <= 2_010, "{wakes} wakes at {rate}");
+        }
+    }
+
+    #[test]
+    fn a_quantum_is_a_millisecond_but_never_less_than_ten_packets() {
+        assert_eq!(Pacer::quantum(RATE, MSS), 12_500);
+        assert_eq!(Pacer::quantum(100 * RATE, MSS), 1_250_000);
+        assert_eq!(Pacer::quantum(0, MSS), 12_500);
+    }
+
+    #[test]
+    fn rest_gives_no_more_than_one_quantum() {
+        let mut pacer = Pacer::new();
+        let mut sent = 0;
+        while pacer.check(Instant::from_nanos(5_000_000_000), RATE, MSS).is_ok() {
+            pacer.on_sent(MSS);
+            sent += MSS;
+        }
+        assert_eq!(sent, Pacer::quantum(RATE, MSS));
+        assert!(
+            pacer
+                .check(Instant::from_nanos(5_000_000_000), 0, MSS)
+                .is_err_and(|at| at > Instant::ZERO)
+        );
+    }
+}

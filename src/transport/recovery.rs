@@ -1,0 +1,505 @@
+//! Recovery: what is on its way, what arrived, what is lost, and how much more may leave.
+//!
+//! This is where the parts meet that each know one thing: the [`Ledger`] what was sent, [`Rtt`] how
+//! long the path is, the [`LossDetector`] when to give a packet up, the [`Controller`] and [`Prr`]
+//! how much may be on its way, the [`Pacer`] when the next packet may leave.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, time::Duration};
+
+use super::{
+    cc::{AckSample, Algorithm, Controller, Prr},
+    cuts::Cuts,
+    ledger::{Content, Fate, Ledger, Sent},
+    loss::LossDetector,
+    pacer::Pacer,
+    rtt::{GRANULARITY, Rtt},
+};
+use crate::{buf::RangeSet, time::Instant, wire::transport::Ack};
+
+/// Probe timeouts back off to this, or to eight round trips where those are longer: after an outage
+/// the transfer must not sleep for minutes.
+const PTO_MAX: Duration = Duration::from_secs(3);
+const PTO_MAX_ROUNDS: u32 = 8;
+/// Probe timeouts without an ACK that make a congestion persistent (RFC 9002 section 7.6.1).
+const PERSISTENT_PTOS: u32 = 3;
+/// Packets that a probe timeout lets out beyond the window (RFC 9002 section 6.2.4).
+const PROBES: u32 = 2;
+
+/// What a peer acknowledged that it cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeverSent;
+
+impl fmt::Display for NeverSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("acknowledges a packet that was never sent")
+    }
+}
+
+impl core::error::Error for NeverSent {}
+
+/// What an ACK or a timeout settled; the caller keeps it and its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// Contents of packets that arrived.
+    pub acked: Vec<Content>,
+    /// Contents of packets that are lost.
+    pub lost: Vec<Content>,
+    /// Numbers of packets that are lost.
+    lost_numbers: Vec<u64>,
+}
+
+/// Counters of recovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryStats {
+    /// Packets that wanted to be acknowledged.
+    pub sent_packets: u64,
+    /// Packets declared lost.
+    pub lost_packets: u64,
+    /// Of these, packets that arrived after all.
+    pub spurious_packets: u64,
+    /// Times that the window was cut.
+    pub congestion_events: u64,
+    /// Cuts that were taken back.
+    pub undone_events: u64,
+    /// Probe timeouts.
+    pub probe_timeouts: u64,
+    /// Bytes acknowledged, whole packets.
+    pub delivered_bytes: u64,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Recovery {
+    ledger: Ledger,
+    rtt: Rtt,
+    loss: LossDetector,
+    controller: Box<dyn Controller>,
+    prr: Option<Prr>,
+    pacer: Pacer,
+    mss: u64,
+    /// The highest number acknowledged.
+    largest_acked: Option<u64>,
+    /// Numbers acknowledged, as far as the ledger reaches back.
+    known: RangeSet,
+    /// When the next packet will be lost if nothing arrives.
+    loss_at: Option<Instant>,
+    last_eliciting_at: Instant,
+    /// Probe timeouts in a row.
+    ptos: u32,
+    probes: u32,
+    cuts: Cuts,
+    delivered_at: Instant,
+    first_rtt_at: Option<Instant>,
+    app_limited: bool,
+    stats: RecoveryStats,
+}
+
+impl Recovery {
+    /// Nothing sent; packets are numbered from `first` on and have at most `mss` bytes.
+    pub fn new(first: u64, mss: u64, rtt_initial: Duration, algorithm: Algorithm) -> Self {
+        Self {
+            ledger: Ledger::new(first),
+            rtt: Rtt::new(rtt_initial),
+            loss: LossDetector::default(),
+            controller: algorithm.controller(mss),
+            prr: None,
+            pacer: Pacer::new(),
+            mss,
+            largest_acked: None,
+            known: RangeSet::new(usize::MAX),
+            loss_at: None,
+            last_eliciting_at: Instant::ZERO,
+            ptos: 0,
+            probes: 0,
+            cuts: Cuts::default(),
+            delivered_at: Instant::ZERO,
+            first_rtt_at: None,
+            app_limited: false,
+            stats: RecoveryStats::default(),
+        }
+    }
+
+    /// The number of the next packet.
+    pub fn next(&self) -> u64 {
+        self.ledger.next()
+    }
+
+    /// A packet of `bytes` left.
+    pub fn on_sent(
+        &mut self,
+        now: Instant,
+        bytes: usize,
+        eliciting: bool,
+        contents: impl IntoIterator<Item = Content>,
+    ) -> u64 {
+        let sent = Sent {
+            at: now,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            eliciting,
+            app_limited: self.app_limited,
+            delivered: self.stats.delivered_bytes,
+            delivered_at: self.delivered_at,
+        };
+        if eliciting {
+            self.stats.sent_packets += 1;
+            self.last_eliciting_at = now;
+            self.probes = self.probes.saturating_sub(1);
+            self.pacer.on_sent(bytes as u64);
+            if let Some(prr) = &mut self.prr {
+                prr.on_sent(bytes as u64);
+            }
+        }
+        self.ledger.push(sent, contents)
+    }
+
+    /// Takes an ACK that the peer held back for at most `delay_max`. What it settles is added to
+    /// `settled`. Returns whether anything was new.
+    pub fn on_ack(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        delay_max: Duration,
+        settled: &mut Settled,
+    ) -> Result<bool, NeverSent> {
+        let largest = ack.ranges.largest();
+        if largest >= self.ledger.next() {
+            return Err(NeverSent);
+        }
+        let in_flight_bytes = self.ledger.in_flight_bytes();
+        let newly = self.take_ranges(now, ack, settled);
+        self.undo_if_mistaken(now);
+        let Some(newest) = newly.newest else { return Ok(false) };
+        self.largest_acked = Some(self.largest_acked.map_or(largest, |old| old.max(largest)));
+        let rtt = (newest.0 == largest && newly.eliciting).then(|| now - newest.1.at);
+        if let Some(sample) = rtt {
+            self.rtt.sample(sample, ack.delay.min(delay_max));
+            self.first_rtt_at.get_or_insert(now);
+        }
+        self.delivered_at = now;
+        self.stats.delivered_bytes += newly.bytes;
+        self.ptos = 0;
+        if let Some(prr) = &mut self.prr {
+            prr.on_delivered(newly.bytes);
+        }
+        if self.cuts.latest().is_some_and(|cut| newest.1.at > cut) {
+            self.prr = None;
+        }
+        self.detect(now, settled);
+        self.controller.on_ack(&AckSample {
+            now,
+            bytes: newly.bytes,
+            growth_bytes: newly.growth_bytes,
+            in_flight_bytes,
+            app_limited: newest.1.app_limited,
+            largest,
+            next: self.ledger.next(),
+            rtt,
+            srtt: self.rtt.smoothed(),
+            rtt_min: self.rtt.min(),
+        });
+        self.ledger.forget(self.forget_before(now));
+        self.known.remove_below(self.ledger.first());
+        Ok(true)
+    }
+
+    /// Goes through the numbers that were not known to be acknowledged.
+    fn take_ranges(&mut self, now: Instant, ack: &Ack<'_>, settled: &mut Settled) -> Newly {
+        let mut newly = Newly::default();
+        let first = self.ledger.first();
+        for range in ack.ranges.iter() {
+            let range = range.start.max(first)..range.end;
+            if range.is_empty() {
+                break;
+            }
+            for part in self.known.missing(range.clone()) {
+                for number in part {
+                    // By how much a later one that is acknowledged already was ahead.
+                    let ahead = self.largest_acked.and_then(|l| l.checked_sub(number));
+                    let Some((sent, _)) = self.ledger.get(number) else { continue };
+                    let sent = *sent;
+                    match self.ledger.set(number, Fate::Acked) {
+                        Some(Fate::Flying) => {
+                            settled.acked.extend(self.ledger.contents(number).cloned());
+                            newly.add(number, sent, self.cuts.latest());
+                            if let Some(ahead) = ahead.filter(|_| sent.eliciting) {
+                                self.loss.on_reordered(ahead, now - sent.at);
+                            }
+                        }
+                        Some(Fate::Lost) => {
+                            settled.acked.extend(self.ledger.contents(number).cloned());
+                            self.stats.spurious_packets += 1;
+                            self.loss.on_spurious(ahead.unwrap_or(0), now - sent.at);
+                            self.cuts.on_spurious(sent.at);
+                        }
+                        Some(Fate::Acked) | None => {}
+                    }
+                }
+            }
+            // The set has no bound of its own: its ranges are our packets.
+            self.known.insert(range).unwrap_or_default();
+        }
+        newly
+    }
+
+    /// When every loss of a congestion event was a mistake, so was the event.
+    fn undo_if_mistaken(&mut self, now: Instant) {
+        while self.cuts.pop_mistake() {
+            self.controller.on_undo(now);
+            self.stats.undone_events += 1;
+            self.prr = None;
+        }
+    }
+
+    /// Finds lost packets and tells the controller.
+    fn detect(&mut self, now: Instant, settled: &mut Settled) {
+        let Some(largest) = self.largest_acked else { return };
+        let mut lost = core::mem::take(&mut settled.lost_numbers);
+        lost.clear();
+        self.loss_at = self.loss.detect(now, &mut self.ledger, largest, &self.rtt, &mut lost);
+        self.give_up(now, &lost, settled);
+        settled.lost_numbers = lost;
+    }
+
+    fn give_up(&mut self, now: Instant, lost: &[u64], settled: &mut Settled) {
+        let Some(&last) = lost.last() else { return };
+        let in_flight_bytes = self.ledger.in_flight_bytes();
+        let last_at = self.ledger.get(last).map_or(now, |(sent, _)| sent.at);
+        let persistent = self.is_persistent(lost);
+        for &number in lost {
+            self.ledger.set(number, Fate::Lost);
+            settled.lost.extend(self.ledger.contents(number).cloned());
+        }
+        self.stats.lost_packets += lost.len() as u64;
+        if self.cuts.latest().is_none_or(|cut| last_at > cut) {
+            self.on_congestion(now, in_flight_bytes);
+        }
+        for &number in lost {
+            if let Some((sent, _)) = self.ledger.get(number) {
+                self.cuts.on_lost(sent.at);
+            }
+        }
+        if persistent {
+            self.controller.on_persistent_congestion(now);
+            self.cuts.stand();
+            self.prr = None;
+        }
+    }
+
+    fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64) {
+        self.loss.on_recovery();
+        self.controller.on_congestion(now, in_flight_bytes);
+        self.stats.congestion_events += 1;
+        self.cuts.push(now);
+        self.prr = self
+            .controller
+            .wants_prr()
+            .then(|| Prr::new(in_flight_bytes, self.controller.window()));
+    }
+
+    /// Whether the lost packets span a time in which probes should have got through, with nothing
+    /// acknowledged between (RFC 9002 section 7.6.2).
+    fn is_persistent(&self, lost: &[u64]) -> bool {
+        let Some(rtt_at) = self.first_rtt_at else { return false };
+        let bound = self.rtt.pto() * PERSISTENT_PTOS;
+        let mut run: Option<(u64, Instant)> = None;
+        lost.iter().any(|&number| {
+            let Some((sent, _)) = self.ledger.get(number) else { return false };
+            if sent.at < rtt_at {
+                return false;
+            }
+            let broken =
+                run.is_none_or(|(before, _)| self.known.missing(before..number).count() != 1);
+            let start = if broken { sent.at } else { run.map_or(sent.at, |(_, start)| start) };
+            run = Some((number, start));
+            sent.at - start > bound
+        })
+    }
+
+    /// Lost packets that left before this are forgotten: an ACK so late says nothing any more.
+    fn forget_before(&self, now: Instant) -> Instant {
+        let keep = (self.rtt.pto() * PERSISTENT_PTOS).max(self.loss.delay(&self.rtt) * 2);
+        let keep = keep.as_nanos();
+        let keep = u64::try_from(keep).unwrap_or(u64::MAX);
+        Instant::from_nanos(now.as_nanos().saturating_sub(keep))
+    }
+
+    /// When something has to be done if no ACK arrives; `delay_max` is how long the peer may hold
+    /// one back.
+    pub fn deadline(&self, delay_max: Duration) -> Option<Instant> {
+        if self.loss_at.is_some() {
+            return self.loss_at;
+        }
+        if self.ledger.flying() == 0 {
+            return None;
+        }
+        Some(self.last_eliciting_at + self.pto(delay_max))
+    }
+
+    /// The probe timeout, backed off (RFC 9002 section 6.2.1).
+    pub fn pto(&self, delay_max: Duration) -> Duration {
+        let base = self.rtt.pto() + delay_max;
+        let cap = PTO_MAX.max(self.rtt.smoothed() * PTO_MAX_ROUNDS).max(base);
+        base.saturating_mul(1_u32 << self.ptos.min(20)).min(cap).max(GRANULARITY)
+    }
+
+    /// Acts on the deadline. Whether probes are to be sent now.
+    pub fn on_deadline(
+        &mut self,
+        now: Instant,
+        delay_max: Duration,
+        settled: &mut Settled,
+    ) -> bool {
+        let Some(deadline) = self.deadline(delay_max).filter(|&deadline| deadline <= now) else {
+            return false;
+        };
+        if self.loss_at == Some(deadline) {
+            self.detect(now, settled);
+            return false;
+        }
+        self.ptos += 1;
+        self.stats.probe_timeouts += 1;
+        self.probes = PROBES;
+        // The next deadline counts from here even if nothing can be sent.
+        self.last_eliciting_at = now;
+        true
+    }
+
+    /// Gives everything up that is on its way, without blaming the path: the peer has kept nothing of
+    /// it, and says so in answer to the packet of this number. That answer measures the round trip
+    /// (RFC 9002 section 6.2.2), and what was sent in vain does not hold back what follows.
+    pub fn restart(&mut self, now: Instant, number: u64, settled: &mut Settled) {
+        if let Some((sent, _)) = self.ledger.get(number) {
+            self.rtt = Rtt::new((now - sent.at).max(GRANULARITY));
+        }
+        self.pacer = Pacer::new();
+        let mut lost = core::mem::take(&mut settled.lost_numbers);
+        lost.clear();
+        let next = self.ledger.next();
+        lost.extend(self.ledger.flying_below(next).map(|(number, _)| number));
+        for &number in &lost {
+            self.ledger.set(number, Fate::Lost);
+            settled.lost.extend(self.ledger.contents(number).cloned());
+        }
+        settled.lost_numbers = lost;
+        (self.loss_at, self.ptos, self.probes) = (None, 0, 0);
+    }
+
+    /// Whether a packet of this number was sent and is not settled.
+    pub fn was_sent(&self, number: u64) -> bool {
+        self.ledger.get(number).is_some()
+    }
+
+    /// The contents of the oldest packet on its way: what a probe repeats when there is nothing new.
+    pub fn oldest(&mut self, contents: &mut Vec<Content>) {
+        let next = self.ledger.next();
+        let oldest = self.ledger.flying_below(next).next().map(|(number, _)| number);
+        if let Some(number) = oldest {
+            contents.extend(self.ledger.contents(number).cloned());
+        }
+    }
+
+    /// Bytes that may leave now for all that the window says. Probes may always.
+    pub fn room(&self) -> u64 {
+        if self.probes > 0 {
+            return self.mss * u64::from(self.probes);
+        }
+        self.window().saturating_sub(self.ledger.in_flight_bytes())
+    }
+
+    /// The window in force: the controller's, or what the reduction allows during recovery.
+    pub fn window(&self) -> u64 {
+        match &self.prr {
+            Some(prr) => prr.window(self.ledger.in_flight_bytes(), self.mss),
+            None => self.controller.window(),
+        }
+    }
+
+    /// Whether a packet may leave now for all that pacing says; if not, when.
+    pub fn pace(&mut self, now: Instant) -> Result<(), Instant> {
+        if self.probes > 0 {
+            return Ok(());
+        }
+        let rate = self.pacing_rate();
+        self.pacer.check(now, rate, self.mss)
+    }
+
+    /// Bytes a second at which packets leave: the controller's wish, or a window spread over a round
+    /// trip, a quarter faster so that pacing is never what limits (RFC 9002 section 7.7), twice as
+    /// fast in slow start.
+    pub fn pacing_rate(&self) -> u64 {
+        if let Some(rate) = self.controller.pacing_rate() {
+            return rate;
+        }
+        let window = u128::from(self.controller.window());
+        let slow_start = self.controller.window() < self.controller.ssthresh();
+        let gain = if slow_start { 8 } else { 5 };
+        let round = self.rtt.smoothed().max(Duration::from_micros(1)).as_nanos();
+        u64::try_from(window * gain * 1_000_000_000 / 4 / round).unwrap_or(u64::MAX)
+    }
+
+    /// Whether sending stops because the application has nothing, not because a window is full.
+    pub fn set_app_limited(&mut self, app_limited: bool) {
+        self.app_limited = app_limited;
+    }
+
+    /// Whether probes are due.
+    pub const fn is_probing(&self) -> bool {
+        self.probes > 0
+    }
+
+    /// The round trip.
+    pub const fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// Bytes on their way.
+    pub const fn in_flight_bytes(&self) -> u64 {
+        self.ledger.in_flight_bytes()
+    }
+
+    /// The congestion control.
+    pub fn controller(&self) -> &dyn Controller {
+        &*self.controller
+    }
+
+    /// The bounds that decide about losses.
+    pub const fn loss(&self) -> &LossDetector {
+        &self.loss
+    }
+
+    /// What was counted.
+    pub const fn stats(&self) -> &RecoveryStats {
+        &self.stats
+    }
+}
+
+/// What an ACK acknowledges that was not before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newly {
+    bytes: u64,
+    growth_bytes: u64,
+    eliciting: bool,
+    /// The highest number, and when it left.
+    newest: Option<(u64, SentAt)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SentAt {
+    at: Instant,
+    app_limited: bool,
+}
+
+impl Newly {
+    fn add(&mut self, number: u64, sent: Sent, cut: Option<Instant>) {
+        let bytes = u64::from(sent.bytes);
+        self.bytes += bytes;
+        if cut.is_none_or(|cut| sent.at > cut) {
+            self.growth_bytes += bytes;
+        }
+        self.eliciting |= sent.eliciting;
+        if self.newest.is_none_or(|(newest, _)| number > newest) {
+            self.newest = Some((number, SentAt { at: sent.at, app_limited: sent.app_limited }));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a connection counts, and how it is doing.
+
+use core::time::Duration;
+
+use super::recovery::RecoveryStats;
+
+/// What holds sending up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing but the application, which has nothing to send.
+    #[default]
+    Application,
+    /// A window of the peer's.
+    FlowControl,
+    /// The congestion window.
+    Congestion,
+    /// Pacing: the next packet has its time.
+    Pacing,
+    /// The peer's address is not known to be its own.
+    Validation,
+}
+
+/// A snapshot of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Smoothed round-trip time, SRTT.
+    pub srtt: Duration,
+    /// Its mean deviation, RTTVAR.
+    pub rttvar: Duration,
+    /// The least round trip.
+    pub rtt_min: Duration,
+    /// The last round trip.
+    pub rtt_latest: Duration,
+    /// The congestion window, cwnd.
+    pub window_bytes: u64,
+    /// The slow-start threshold, ssthresh; `u64::MAX` before the first congestion.
+    pub ssthresh_bytes: u64,
+    /// Bytes of packets on their way.
+    pub in_flight_bytes: u64,
+    /// Rate at which packets leave.
+    pub pacing_bytes_per_second: u64,
+    /// What holds sending up now.
+    pub limited_by: Limit,
+    /// Datagrams sent, UDP.
+    pub datagrams_sent: u64,
+    /// Bytes sent, UDP payload.
+    pub bytes_sent: u64,
+    /// Datagrams received and taken, UDP.
+    pub datagrams_received: u64,
+    /// Bytes received and taken, UDP payload.
+    pub bytes_received: u64,
+    /// Datagrams that held nothing new.
+    pub copies_received: u64,
+    /// What recovery counted.
+    pub recovery: RecoveryStats,
+}

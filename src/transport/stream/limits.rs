@@ -1,0 +1,20 @@
+//! What streams may take.
+
+/// How much a connection gives to its streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Streams that the peer may have open at the same time.
+    pub peer_streams_max: u64,
+    /// Bytes of a stream that the peer may send ahead of the application, at first.
+    pub stream_window_bytes: u64,
+    /// What that may grow to.
+    pub stream_window_bytes_max: u64,
+    /// Bytes of all streams together that the peer may send ahead of the application, at first.
+    pub window_bytes: u64,
+    /// What that may grow to.
+    pub window_bytes_max: u64,
+    /// Gaps in a stream that are kept track of.
+    pub gaps_max: usize,
+    /// Bytes of a stream that wait to be sent or acknowledged.
+    pub send_buffer_bytes: u64,
+}
