@@ -22,7 +22,7 @@ use crate::{
     wire::transport::{Frame, StreamId, Writer},
 };
 
-/// See the [module](self).
+/// All streams of a connection: their halves, whose turn it is to send, and the windows they share.
 #[derive(Debug)]
 pub struct Streams {
     limits: StreamLimits,

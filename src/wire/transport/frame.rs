@@ -242,7 +242,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Writes the frame. Stream data gets a length, so that more may follow;
-    /// [`write_last_stream`](Self::write_last_stream) does without.
+    /// [`write_stream_header`](Self::write_stream_header) can do without.
     pub fn encode(&self, writer: &mut Writer<'_>) {
         let mut fields = |kind: u8, values: &[u64]| {
             writer.u8(kind);
