@@ -118,23 +118,9 @@ impl SendBuffer {
         self.written += len as u64;
     }
 
-    /// Slots from now on hold `slot_bytes`: the path's packets have another size. What was written
-    /// stays where it is.
-    pub fn set_slot_bytes(&mut self, slot_bytes: usize) {
-        if self.slot_bytes != slot_bytes.max(1) {
-            self.slot_bytes = slot_bytes.max(1);
-            self.spare.clear();
-        }
-    }
-
     /// Bytes that may still be written.
     pub fn room(&self) -> u64 {
         self.capacity_bytes.saturating_sub(self.written - self.base)
-    }
-
-    /// Changes how many bytes it holds at most. Nothing is lost when there are more already.
-    pub fn set_capacity(&mut self, capacity_bytes: u64) {
-        self.capacity_bytes = capacity_bytes;
     }
 
     /// The next bytes to send, at most `len_max`: lost ones first, then new ones. They count as on
@@ -204,11 +190,7 @@ impl SendBuffer {
             slot.len = 0;
             return;
         }
-        if let Some(slot) = self.slots.pop_front()
-            && slot.bytes.len() == self.slot_bytes
-        {
-            self.spare.push(slot.bytes);
-        }
+        self.spare.extend(self.slots.pop_front().map(|slot| slot.bytes));
     }
 
     /// These bytes, which were taken before, did not arrive: those that are not acknowledged by now

@@ -39,7 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         const MIB: u64 = 1 << 20;
         Self {
-            packet_bytes: 1200,
+            packet_bytes: Params::MIN_PACKET_BYTES,
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::ZERO,
             open_timeout: Duration::from_secs(30),
@@ -108,7 +108,7 @@ impl Config {
             streams.window_bytes,
             streams.window_bytes_max,
         ];
-        let range = 1200..=Self::PACKET_BYTES_MAX;
+        let range = Params::MIN_PACKET_BYTES..=Self::PACKET_BYTES_MAX;
         if !range.contains(&self.packet_bytes) {
             return Err(ConfigError::PacketBytes);
         }

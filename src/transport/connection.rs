@@ -18,8 +18,8 @@ use super::{
 use crate::{
     time::Instant,
     wire::transport::{
-        COOKIE_BYTES_MAX, CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Params,
-        ResetToken, StreamId, VERSION,
+        COOKIE_BYTES_MAX, CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Greeting,
+        Params, ResetToken, StreamId, VERSION,
     },
 };
 
@@ -45,19 +45,6 @@ pub struct Identity {
     pub first_number: u64,
     /// Proof for a stateless reset.
     pub token: ResetToken,
-}
-
-/// What a peer said when it opened a connection, or accepted one.
-#[derive(Clone, Copy, Debug)]
-pub struct Greeting {
-    /// What it wants to be called.
-    pub id: ConnectionId,
-    /// Its proof for a stateless reset.
-    pub token: ResetToken,
-    /// Its limits.
-    pub params: Params,
-    /// What it offers beyond the basics.
-    pub features: Features,
 }
 
 /// One side of a connection, without clock, socket or chance.
@@ -157,11 +144,8 @@ impl Connection {
     ) -> Self {
         let validation = if trusted { Validation::trusted() } else { Validation::new() };
         let life = Lifecycle::accepting();
-        let mut new = Self::new(now, config, peer, identity, greeting.id, life, validation);
-        new.acceptor = true;
-        new.offered = (VERSION, greeting.features);
-        new.streams = Streams::new(new.config.streams, true, new.slot_bytes());
-        new.ping = true;
+        let mut new = Self::new(now, config, peer, identity, greeting.from, life, validation);
+        new.offered = (greeting.version, greeting.features);
         new.on_greeting(greeting);
         new
     }
@@ -178,8 +162,15 @@ impl Connection {
         let mss = config.packet_bytes as u64;
         let recovery =
             Recovery::new(identity.first_number, mss, config.rtt_initial, config.congestion);
-        let mut new = Self {
-            acceptor: false,
+        let acceptor = life.is_accepting();
+        let mut streams = Streams::new(config.streams, acceptor, slot_bytes(config.packet_bytes));
+        if !acceptor {
+            // What the acceptor will allow is not known yet; what every peer of this version allows
+            // is that the first flight may carry one stream.
+            streams.on_params(FIRST_FLIGHT_BYTES, FIRST_FLIGHT_BYTES, FIRST_STREAMS);
+        }
+        Self {
+            acceptor,
             peer,
             identity,
             remote_id,
@@ -191,7 +182,7 @@ impl Connection {
             validation,
             recovery,
             acks: Acks::new(config.acks),
-            streams: Streams::new(config.streams, false, 1),
+            streams,
             datagrams: Datagrams::new(config.datagrams_max),
             settled: Settled::default(),
             contents: Vec::new(),
@@ -206,22 +197,11 @@ impl Connection {
             paced_until: None,
             stats: Stats::default(),
             config,
-        };
-        new.streams = Streams::new(new.config.streams, false, new.slot_bytes());
-        // What the acceptor will allow is not known yet; what every peer of this version allows is
-        // that the first flight may carry one stream (see `FIRST_STREAMS`).
-        new.streams.on_params(FIRST_FLIGHT_BYTES, FIRST_FLIGHT_BYTES, FIRST_STREAMS);
-        new
-    }
-
-    /// What a data packet holds of a single stream far from its beginning.
-    fn slot_bytes(&self) -> usize {
-        let far = Frame::stream_header(StreamId(1 << 10), 1 << 29, self.config.packet_bytes);
-        self.config.packet_bytes - DATA_HEADER_BYTES - far
+        }
     }
 
     pub(super) fn on_greeting(&mut self, greeting: &Greeting) {
-        self.remote_id = greeting.id;
+        self.remote_id = greeting.from;
         self.peer_token = Some(greeting.token);
         self.peer_params = greeting.params;
         let params = &greeting.params;
@@ -532,6 +512,12 @@ impl Connection {
             Limit::Application
         }
     }
+}
+
+/// What a data packet of so many bytes holds of a single stream far from its beginning.
+fn slot_bytes(packet_bytes: usize) -> usize {
+    let far = Frame::stream_header(StreamId(1 << 10), 1 << 29, packet_bytes);
+    packet_bytes - DATA_HEADER_BYTES - far
 }
 
 /// Streams that may be opened before the acceptor has told its limits.

@@ -10,7 +10,7 @@ use core::{cmp::Reverse, net::SocketAddr};
 
 use super::{
     config::{Config, ConfigError},
-    connection::{Connection, Event, Greeting, Identity},
+    connection::{Connection, Event, Identity},
     cookie::Secret,
 };
 use crate::{
@@ -19,7 +19,9 @@ use crate::{
     endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
     rng::{Rng, Seed},
     time::Instant,
-    wire::transport::{CHALLENGE_BYTES_MAX, ConnectionId, Packet, Params, VERSION, Writer, seal},
+    wire::transport::{
+        CHALLENGE_BYTES_MAX, ConnectionId, Greeting, Packet, Params, VERSION, Writer, seal,
+    },
 };
 
 /// When an opener has to show that it receives what is sent to its address, before anything is kept
@@ -277,17 +279,15 @@ impl Host {
         now: Instant,
         meta: RecvMeta,
         packet: &Packet<'_>,
+        (greeting, cookie): (&Greeting, &[u8]),
         bytes: usize,
     ) -> Disposition {
-        let Packet::Open { version, features, from, number, token, cookie, params, .. } = *packet
-        else {
-            return Disposition::Discarded(DropReason::UnknownPeer);
-        };
+        let Greeting { version, from, number, .. } = *greeting;
         if let Some(&id) = self.peers.get(&(meta.source, from)) {
             return self.deliver(now, id, meta, packet, bytes);
         }
         // Whoever wants something pays for it with a full packet (RFC 9000 section 14.1).
-        if !self.config.accepts || (bytes as u64) < Params::MIN_PACKET_BYTES {
+        if !self.config.accepts || bytes < Params::MIN_PACKET_BYTES {
             return Disposition::Discarded(DropReason::UnknownPeer);
         }
         if version != VERSION {
@@ -305,9 +305,8 @@ impl Host {
             return Disposition::Discarded(DropReason::UnknownPeer);
         }
         let identity = self.identity();
-        let greeting = Greeting { id: from, token, params, features };
         let config = self.config.connection;
-        let new = Connection::accept(now, config, meta.source, identity, &greeting, trusted);
+        let new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
         self.insert(new);
         self.deliver(now, identity.id, meta, packet, bytes)
     }
@@ -368,7 +367,9 @@ impl Endpoint for Host {
         };
         let bytes = datagram.len();
         let disposition = match packet {
-            Packet::Open { .. } => self.handle_open(now, meta, &packet, bytes),
+            Packet::Open { greeting, cookie, .. } => {
+                self.handle_open(now, meta, &packet, (&greeting, cookie), bytes)
+            }
             Packet::Reset { to, .. } => match self.peers.get(&(meta.source, to)) {
                 Some(&id) => self.deliver(now, id, meta, &packet, bytes),
                 None => Disposition::Discarded(DropReason::UnknownPeer),

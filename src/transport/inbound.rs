@@ -2,7 +2,7 @@
 
 use super::{
     acks::AckPolicy,
-    connection::{Connection, Event, Greeting},
+    connection::{Connection, Event},
     lifecycle::CloseReason,
     stream::StreamFault,
 };
@@ -13,7 +13,7 @@ use crate::{
     wire::{
         DecodeError,
         transport::{
-            COOKIE_BYTES_MAX, CloseCode, ConnectionId, Features, Frame, Packet, Reader, ResetToken,
+            COOKIE_BYTES_MAX, CloseCode, Features, Frame, Greeting, Packet, Reader, ResetToken,
             VERSION, expand_number,
         },
     },
@@ -75,11 +75,13 @@ impl Connection {
                 let expected = self.acks.largest().map_or(0, |largest| largest + 1);
                 self.handle_frames(now, meta, expand_number(number, expected), frames)
             }
-            Packet::Open { number, frames, .. } if self.acceptor => {
+            Packet::Open { greeting, frames, .. } if self.acceptor => {
                 self.validation.on_received(bytes);
-                self.handle_frames(now, meta, number, frames)
+                self.handle_frames(now, meta, greeting.number, frames)
             }
-            Packet::Accept { .. } if !self.acceptor => self.handle_accept(now, meta, packet),
+            Packet::Accept { greeting, offered, frames, .. } if !self.acceptor => {
+                self.handle_accept(now, meta, &greeting, offered, frames)
+            }
             Packet::Challenge { number, cookie, .. } => self.handle_challenge(now, number, cookie),
             Packet::Versions { number, versions, .. } => self.handle_versions(number, versions),
             Packet::Reset { token, .. } => self.handle_reset(now, token),
@@ -128,44 +130,34 @@ impl Connection {
         Disposition::Discarded(DropReason::Closed)
     }
 
-    fn handle_accept(&mut self, now: Instant, meta: RecvMeta, packet: &Packet<'_>) -> Disposition {
-        let Packet::Accept {
-            version,
-            features,
-            offered_version,
-            offered_features,
-            from,
-            number,
-            token,
-            params,
-            frames,
-            ..
-        } = *packet
-        else {
-            return self.refuse("not an accept packet");
-        };
+    fn handle_accept(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        greeting: &Greeting,
+        offered: (u32, Features),
+        frames: &[u8],
+    ) -> Disposition {
         if self.life.is_opening() {
-            let agreed = Features(features.0 & self.offered.1.0);
-            if (offered_version, offered_features) != self.offered
-                || version != VERSION
-                || agreed != features
+            let agreed = Features(greeting.features.0 & self.offered.1.0);
+            if offered != self.offered || greeting.version != VERSION || agreed != greeting.features
             {
                 if self.life.give_up(CloseReason::Downgrade) {
                     self.on_end();
                 }
                 return self.refuse("the handshake was changed on its way");
             }
-            self.on_greeting(&Greeting { id: from, token, params, features });
+            self.on_greeting(greeting);
             self.life.on_heard();
             // The acceptor may have used up what it may send to an address that it does not trust
             // yet: it must hear of us until it says that it has, even if we have nothing to say
             // (RFC 9002 section 6.2.2.1).
             self.ping = true;
             self.events.push_back(Event::Connected);
-        } else if from != self.remote_id {
+        } else if greeting.from != self.remote_id {
             return self.refuse("an accept packet from another connection");
         }
-        self.handle_frames(now, meta, number, frames)
+        self.handle_frames(now, meta, greeting.number, frames)
     }
 
     /// The acceptor wants to see that we receive what it sends to our address.
@@ -315,10 +307,5 @@ impl Connection {
         let delay_max = Duration::from_micros(delay_us).min(self.config.acks.delay_max);
         let threshold = threshold.clamp(1, ACK_THRESHOLD_MAX);
         self.acks.set_policy(AckPolicy { threshold, delay_max });
-    }
-
-    /// Whether `id` is what this side calls its peer.
-    pub fn is_peer(&self, id: ConnectionId) -> bool {
-        self.remote_id == id
     }
 }

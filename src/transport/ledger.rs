@@ -51,10 +51,6 @@ pub struct Sent {
     pub eliciting: bool,
     /// Whether the application, not a window, held sending up when it left.
     pub app_limited: bool,
-    /// Bytes that had been acknowledged in all when it left.
-    pub delivered: u64,
-    /// When the last of these was acknowledged.
-    pub delivered_at: Instant,
 }
 
 /// What became of a packet.
@@ -251,7 +247,7 @@ mod tests {
 
     fn sent(ms: u64, bytes: u32, eliciting: bool) -> Sent {
         let at = Instant::from_nanos(ms * 1_000_000);
-        Sent { at, bytes, eliciting, app_limited: false, delivered: 0, delivered_at: at }
+        Sent { at, bytes, eliciting, app_limited: false }
     }
 
     fn ack_of(largest: u64) -> Content {

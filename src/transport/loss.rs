@@ -127,14 +127,7 @@ mod tests {
         let mut ledger = Ledger::new(0);
         for ms in 0..10 {
             let at = at(ms);
-            let sent = Sent {
-                at,
-                bytes: 1,
-                eliciting: true,
-                app_limited: false,
-                delivered: 0,
-                delivered_at: at,
-            };
+            let sent = Sent { at, bytes: 1, eliciting: true, app_limited: false };
             ledger.push(sent, []);
         }
         let mut rtt = Rtt::new(Duration::from_millis(333));

@@ -13,8 +13,8 @@ use crate::{
     endpoint::Transmit,
     time::Instant,
     wire::transport::{
-        ACCEPT_HEADER_MAX, Ack, Features, Frame, OPEN_HEADER_MAX, Packet, Params, VERSION, Writer,
-        seal, truncate_number,
+        ACCEPT_HEADER_MAX, Ack, Features, Frame, Greeting, OPEN_HEADER_MAX, Packet, Params,
+        VERSION, Writer, seal, truncate_number,
     },
 };
 
@@ -106,7 +106,7 @@ impl Connection {
 
     /// Whether as much may go to the peer's address as any packet may need.
     fn has_budget(&self) -> bool {
-        self.validation.budget() >= Params::MIN_PACKET_BYTES
+        self.validation.budget() >= Params::MIN_PACKET_BYTES as u64
     }
 
     /// Whether the window lets a packet out.
@@ -162,7 +162,7 @@ impl Connection {
         if eliciting && !self.life.is_established() {
             // Pads the handshake, so that a path too narrow for it shows at once, and an opener pays
             // for what it makes the acceptor send (RFC 9000 section 14.1).
-            pad(&mut writer, MIN_PACKET);
+            pad(&mut writer, Params::MIN_PACKET_BYTES);
         } else if eliciting {
             // A host that was restarted answers only packets that are longer than its answer.
             pad(&mut writer, MIN_ANSWERED_PACKET);
@@ -181,30 +181,24 @@ impl Connection {
     }
 
     fn write_header(&self, writer: &mut Writer<'_>) {
-        let number = self.recovery.next();
-        let (to, from) = (self.remote_id, self.identity.id);
-        let (token, params) = (self.identity.token, self.config.params());
+        let to = self.remote_id;
+        let greeting = |(version, features)| Greeting {
+            version,
+            features,
+            from: self.identity.id,
+            number: self.recovery.next(),
+            token: self.identity.token,
+            params: self.config.params(),
+        };
         let packet = if self.life.is_opening() {
-            let (version, features) = self.offered;
             let cookie = &self.cookie.bytes[..self.cookie.len];
-            Packet::Open { to, version, features, from, number, token, cookie, params, frames: &[] }
+            Packet::Open { to, greeting: greeting(self.offered), cookie, frames: &[] }
         } else if self.life.is_accepting() {
-            let (offered_version, offered_features) = self.offered;
-            let features = Features(offered_features.0 & SUPPORTED.0);
-            Packet::Accept {
-                to,
-                version: VERSION,
-                features,
-                offered_version,
-                offered_features,
-                from,
-                number,
-                token,
-                params,
-                frames: &[],
-            }
+            let offered = self.offered;
+            let agreed = (VERSION, Features(offered.1.0 & SUPPORTED.0));
+            Packet::Accept { to, greeting: greeting(agreed), offered, frames: &[] }
         } else {
-            Packet::Data { to, number: truncate_number(number), frames: &[] }
+            Packet::Data { to, number: truncate_number(self.recovery.next()), frames: &[] }
         };
         packet.encode(writer);
     }
@@ -279,7 +273,6 @@ impl Connection {
 const SUPPORTED: Features = Features(0);
 /// Room for frames without which a packet is not worth its header.
 const MIN_ROOM: usize = 64;
-const MIN_PACKET: usize = 1200;
 
 /// Fills a packet up to `len`.
 fn pad(writer: &mut Writer<'_>, len: usize) {

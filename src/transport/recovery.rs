@@ -5,7 +5,7 @@
 //! how much may be on its way, the [`Pacer`] when the next packet may leave.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, time::Duration};
+use core::{fmt, mem, time::Duration};
 
 use super::{
     cc::{AckSample, Algorithm, Controller, Prr},
@@ -89,7 +89,6 @@ pub struct Recovery {
     ptos: u32,
     probes: u32,
     cuts: Cuts,
-    delivered_at: Instant,
     first_rtt_at: Option<Instant>,
     app_limited: bool,
     stats: RecoveryStats,
@@ -113,7 +112,6 @@ impl Recovery {
             ptos: 0,
             probes: 0,
             cuts: Cuts::default(),
-            delivered_at: Instant::ZERO,
             first_rtt_at: None,
             app_limited: false,
             stats: RecoveryStats::default(),
@@ -138,8 +136,6 @@ impl Recovery {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             eliciting,
             app_limited: self.app_limited,
-            delivered: self.stats.delivered_bytes,
-            delivered_at: self.delivered_at,
         };
         if eliciting {
             self.stats.sent_packets += 1;
@@ -176,7 +172,6 @@ impl Recovery {
             self.rtt.sample(sample, ack.delay.min(delay_max));
             self.first_rtt_at.get_or_insert(now);
         }
-        self.delivered_at = now;
         self.stats.delivered_bytes += newly.bytes;
         self.ptos = 0;
         if let Some(prr) = &mut self.prr {
@@ -207,39 +202,42 @@ impl Recovery {
     fn take_ranges(&mut self, now: Instant, ack: &Ack<'_>, settled: &mut Settled) -> Newly {
         let mut newly = Newly::default();
         let first = self.ledger.first();
+        let mut known = mem::replace(&mut self.known, RangeSet::new(usize::MAX));
         for range in ack.ranges.iter() {
             let range = range.start.max(first)..range.end;
             if range.is_empty() {
                 break;
             }
-            for part in self.known.missing(range.clone()) {
-                for number in part {
-                    // By how much a later one that is acknowledged already was ahead.
-                    let ahead = self.largest_acked.and_then(|l| l.checked_sub(number));
-                    let Some((sent, _)) = self.ledger.get(number) else { continue };
-                    let sent = *sent;
-                    match self.ledger.set(number, Fate::Acked) {
-                        Some(Fate::Flying) => {
-                            settled.acked.extend(self.ledger.contents(number).cloned());
-                            newly.add(number, sent, self.cuts.latest());
-                            if let Some(ahead) = ahead.filter(|_| sent.eliciting) {
-                                self.loss.on_reordered(ahead, now - sent.at);
-                            }
-                        }
-                        Some(Fate::Lost) => {
-                            settled.acked.extend(self.ledger.contents(number).cloned());
-                            self.stats.spurious_packets += 1;
-                            self.loss.on_spurious(ahead.unwrap_or(0), now - sent.at);
-                            self.cuts.on_spurious(sent.at);
-                        }
-                        Some(Fate::Acked) | None => {}
-                    }
-                }
+            for number in known.missing(range.clone()).flatten() {
+                self.take(now, number, &mut newly, settled);
             }
             // The set has no bound of its own: its ranges are our packets.
-            self.known.insert(range).unwrap_or_default();
+            known.insert(range).unwrap_or_default();
         }
+        self.known = known;
         newly
+    }
+
+    /// Takes note that a packet was acknowledged, for the first time.
+    fn take(&mut self, now: Instant, number: u64, newly: &mut Newly, settled: &mut Settled) {
+        // By how much a later one that is acknowledged already was ahead.
+        let ahead = self.largest_acked.and_then(|largest| largest.checked_sub(number));
+        let Some((&sent, fate)) = self.ledger.get(number) else { return };
+        if fate == Fate::Acked {
+            return;
+        }
+        self.ledger.set(number, Fate::Acked);
+        settled.acked.extend(self.ledger.contents(number).cloned());
+        if fate == Fate::Flying {
+            newly.add(number, sent, self.cuts.latest());
+            if let Some(ahead) = ahead.filter(|_| sent.eliciting) {
+                self.loss.on_reordered(ahead, now - sent.at);
+            }
+        } else {
+            self.stats.spurious_packets += 1;
+            self.loss.on_spurious(ahead.unwrap_or(0), now - sent.at);
+            self.cuts.on_spurious(sent.at);
+        }
     }
 
     /// When every loss of a congestion event was a mistake, so was the event.
@@ -254,7 +252,7 @@ impl Recovery {
     /// Finds lost packets and tells the controller.
     fn detect(&mut self, now: Instant, settled: &mut Settled) {
         let Some(largest) = self.largest_acked else { return };
-        let mut lost = core::mem::take(&mut settled.lost_numbers);
+        let mut lost = mem::take(&mut settled.lost_numbers);
         lost.clear();
         self.loss_at = self.loss.detect(now, &mut self.ledger, largest, &self.rtt, &mut lost);
         self.give_up(now, &lost, settled);
@@ -266,10 +264,7 @@ impl Recovery {
         let in_flight_bytes = self.ledger.in_flight_bytes();
         let last_at = self.ledger.get(last).map_or(now, |(sent, _)| sent.at);
         let persistent = self.is_persistent(lost);
-        for &number in lost {
-            self.ledger.set(number, Fate::Lost);
-            settled.lost.extend(self.ledger.contents(number).cloned());
-        }
+        self.lose(lost, settled);
         self.stats.lost_packets += lost.len() as u64;
         if self.cuts.latest().is_none_or(|cut| last_at > cut) {
             self.on_congestion(now, in_flight_bytes);
@@ -283,6 +278,14 @@ impl Recovery {
             self.controller.on_persistent_congestion(now);
             self.cuts.stand();
             self.prr = None;
+        }
+    }
+
+    /// Takes packets for lost, and hands out what they held.
+    fn lose(&mut self, numbers: &[u64], settled: &mut Settled) {
+        for &number in numbers {
+            self.ledger.set(number, Fate::Lost);
+            settled.lost.extend(self.ledger.contents(number).cloned());
         }
     }
 
@@ -373,14 +376,11 @@ impl Recovery {
             self.rtt = Rtt::new((now - sent.at).max(GRANULARITY));
         }
         self.pacer = Pacer::new();
-        let mut lost = core::mem::take(&mut settled.lost_numbers);
+        let mut lost = mem::take(&mut settled.lost_numbers);
         lost.clear();
         let next = self.ledger.next();
         lost.extend(self.ledger.flying_below(next).map(|(number, _)| number));
-        for &number in &lost {
-            self.ledger.set(number, Fate::Lost);
-            settled.lost.extend(self.ledger.contents(number).cloned());
-        }
+        self.lose(&lost, settled);
         settled.lost_numbers = lost;
         (self.loss_at, self.ptos, self.probes) = (None, 0, 0);
     }

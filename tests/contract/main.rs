@@ -40,6 +40,22 @@ fn transcript(case: &Case, ops: &[Op], extra: Extra) -> Result<String, TestCaseE
     Ok(play.transcript())
 }
 
+/// Whatever the order of calls, everything arrives.
+fn delivers(case: &Case, mut play: Play<'_>, ops: &[Op]) -> Result<(), TestCaseError> {
+    let outcome = play.run(ops).and_then(|()| play.finish());
+    outcome.map_err(|fault| TestCaseError::fail(format!("{}: {fault}", case.name)))
+}
+
+/// The same calls give the same bytes, and calls that must make no difference make none.
+fn repeats(case: &Case, ops: &[Op]) -> Result<(), TestCaseError> {
+    let plain = transcript(case, ops, Extra::Nothing)?;
+    for extra in [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts] {
+        let again = transcript(case, ops, extra)?;
+        prop_assert_eq!(&plain, &again, "{}: {:?} make a difference", case.name, extra);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(Cases { cases: 1500, ..Cases::default() })]
 
@@ -50,12 +66,9 @@ proptest! {
     #[test]
     fn order_affects_no_correctness(which in 0..*CASES, ops in ops::ops()) {
         with_case(which, |case| {
-            let Some(mut play) = Play::sound(case) else { return Ok(()) };
-            let outcome = play.run(&ops).and_then(|()| play.finish());
-            outcome.map_err(|fault| TestCaseError::fail(format!("{}: {fault}", case.name)))
+            Play::sound(case).map_or(Ok(()), |play| delivers(case, play, &ops))
         })?;
     }
-
 }
 
 proptest! {
@@ -64,14 +77,7 @@ proptest! {
     /// Rules 2, 3, 6, 7, 8 and 9 under any calls and any bytes: see the checks in `play.rs`.
     #[test]
     fn the_same_calls_give_the_same_bytes(which in 0..*CASES, ops in ops::ops()) {
-        with_case(which, |case| {
-            let plain = transcript(case, &ops, Extra::Nothing)?;
-            for extra in [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts] {
-                let again = transcript(case, &ops, extra)?;
-                prop_assert_eq!(&plain, &again, "{}: {:?} make a difference", case.name, extra);
-            }
-            Ok(())
-        })?;
+        with_case(which, |case| repeats(case, &ops))?;
     }
 }
 
@@ -88,24 +94,13 @@ proptest! {
     /// Rules 1, 4 and 7.
     #[test]
     fn order_affects_no_correctness_of_a_host(which in 0..2_usize, ops in ops::ops()) {
-        with_host(which, |case| {
-            let mut play = Play::sound(case).unwrap();
-            let outcome = play.run(&ops).and_then(|()| play.finish());
-            outcome.map_err(|fault| TestCaseError::fail(format!("{}: {fault}", case.name)))
-        })?;
+        with_host(which, |case| delivers(case, Play::sound(case).unwrap(), &ops))?;
     }
 
     /// Rules 2, 3, 6, 7, 8 and 9.
     #[test]
     fn the_same_calls_give_the_same_bytes_of_a_host(which in 0..2_usize, ops in ops::ops()) {
-        with_host(which, |case| {
-            let plain = transcript(case, &ops, Extra::Nothing)?;
-            for extra in [Extra::Nothing, Extra::Deadlines, Extra::EarlyTimeouts] {
-                let again = transcript(case, &ops, extra)?;
-                prop_assert_eq!(&plain, &again, "{}: {:?} make a difference", case.name, extra);
-            }
-            Ok(())
-        })?;
+        with_host(which, |case| repeats(case, &ops))?;
     }
 }
 

@@ -13,7 +13,7 @@ use rdtp::{
         lifecycle::CloseReason,
         stream::ReadError,
     },
-    wire::transport::{CloseCode, ConnectionId, Frame, Packet, ResetToken, Writer, seal},
+    wire::transport::{CloseCode, ConnectionId, Frame, Greeting, Packet, ResetToken, Writer, seal},
 };
 
 use crate::wire::{Wire, address, host, host_config};
@@ -194,7 +194,8 @@ fn another_version_is_told_apart() {
     assert_eq!(wire.hosts[1].connections().count(), 0);
     wire.pass(Duration::from_millis(11));
     assert_eq!(wire.closed(0), None, "our own version among those offered is a lie");
-    let Ok(Packet::Open { from, number, .. }) = Packet::decode(&open) else { panic!("no open") };
+    let Ok(Packet::Open { greeting, .. }) = Packet::decode(&open) else { panic!("no open") };
+    let Greeting { from, number, .. } = greeting;
     for (number, closed) in [(number + 1000, None), (number, Some(CloseReason::Version))] {
         let versions = &[0xff; 4];
         wire.inject(0, &datagram(&Packet::Versions { to: from, number, versions }, 0, &[]));
@@ -244,22 +245,12 @@ fn a_cookie_costs_one_round_trip() {
 
 /// An open from nowhere, as long as an honest one.
 fn forged(wire: &Wire, n: u64) -> Vec<u8> {
-    let Ok(Packet::Open { version, features, token, params, .. }) = Packet::decode(&wire.last[0])
-    else {
+    let Ok(Packet::Open { greeting, .. }) = Packet::decode(&wire.last[0]) else {
         panic!("no open");
     };
     let (from, to) = (ConnectionId(n), ConnectionId(n ^ 0x4d));
-    let packet = Packet::Open {
-        to,
-        version,
-        features,
-        from,
-        number: n,
-        token,
-        cookie: &[],
-        params,
-        frames: &[],
-    };
+    let greeting = Greeting { from, number: n, ..greeting };
+    let packet = Packet::Open { to, greeting, cookie: &[], frames: &[] };
     datagram(&packet, 1200, &[Frame::Ping])
 }
 

@@ -185,11 +185,6 @@ impl Controller for Cubic {
         self.window_prior = before.window_prior;
         (self.epoch, self.carry) = (before.epoch, 0);
     }
-
-    fn set_mss(&mut self, mss: u64) {
-        self.mss = mss;
-        self.window = self.window.max(self.floor());
-    }
 }
 
 /// The largest number whose cube is at most `n`: digit by digit, three bits of `n` at a time.

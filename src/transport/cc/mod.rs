@@ -81,9 +81,6 @@ pub trait Controller: fmt::Debug + Send {
     /// Called again when those of the event before were, too: up to four are taken back.
     fn on_undo(&mut self, now: Instant);
 
-    /// The size of packets changed.
-    fn set_mss(&mut self, mss: u64);
-
     /// Bytes a second at which packets should leave; `None` leaves it to the connection, which
     /// spreads a window over a round trip.
     fn pacing_rate(&self) -> Option<u64> {
@@ -140,7 +137,6 @@ impl Controller for Fixed {
     fn on_congestion(&mut self, _: Instant, _: u64) {}
     fn on_persistent_congestion(&mut self, _: Instant) {}
     fn on_undo(&mut self, _: Instant) {}
-    fn set_mss(&mut self, _: u64) {}
     fn wants_prr(&self) -> bool {
         false
     }

@@ -87,11 +87,6 @@ impl Controller for NewReno {
             self.ssthresh = ssthresh;
         }
     }
-
-    fn set_mss(&mut self, mss: u64) {
-        self.mss = mss;
-        self.window = self.window.max(self.floor());
-    }
 }
 
 #[cfg(test)]

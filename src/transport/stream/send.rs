@@ -224,11 +224,6 @@ impl SendHalf {
         writable
     }
 
-    /// Changes how much is held at most.
-    pub fn set_capacity(&mut self, capacity_bytes: u64) {
-        self.buffer.set_capacity(capacity_bytes);
-    }
-
     /// The bytes and where they are.
     pub const fn buffer(&self) -> &SendBuffer {
         &self.buffer

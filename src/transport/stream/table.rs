@@ -5,7 +5,7 @@ use alloc::{
     collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
-use core::{ops::Range, time::Duration};
+use core::time::Duration;
 
 use super::{
     OpenError, ReadError, RecvHalf, SendHalf, StreamEvent, StreamFault, StreamLimits, WriteError,
@@ -575,9 +575,9 @@ impl Streams {
         self.table.get(&id).map(|stream| &stream.send)
     }
 
-    /// Bytes of streams sent for the first time, and received.
-    pub const fn totals(&self) -> Range<u64> {
-        self.sent..self.received
+    /// Bytes of all streams sent for the first time.
+    pub const fn sent_bytes(&self) -> u64 {
+        self.sent
     }
 }
 

@@ -258,7 +258,7 @@ fn the_shared_window_holds_all_streams() {
     assert_eq!((sent, told), (500, vec![Content::DataBlocked]));
     drain(&mut pair.b);
     carry(&mut pair, || true);
-    assert_eq!(pair.a.totals().start, 600);
+    assert_eq!(pair.a.sent_bytes(), 600);
 }
 
 #[test]

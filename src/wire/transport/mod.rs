@@ -38,7 +38,8 @@ pub use cursor::{Reader, Writer};
 pub use frame::{CloseCode, Frame, StreamId};
 pub use packet::{
     ACCEPT_HEADER_MAX, CHALLENGE_BYTES_MAX, COOKIE_BYTES_MAX, ConnectionId, DATA_HEADER_BYTES,
-    Features, OPEN_HEADER_MAX, Packet, ResetToken, VERSION, expand_number, seal, truncate_number,
+    Features, Greeting, OPEN_HEADER_MAX, Packet, ResetToken, VERSION, expand_number, seal,
+    truncate_number,
 };
 pub use params::Params;
 

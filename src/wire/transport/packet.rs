@@ -56,6 +56,23 @@ impl fmt::Debug for ResetToken {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Features(pub u32);
 
+/// What each side says of itself when a connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// The version that it speaks; of an acceptor, the one that both will speak.
+    pub version: u32,
+    /// What it can do; of an acceptor, what both can do.
+    pub features: Features,
+    /// What it wants to be called.
+    pub from: ConnectionId,
+    /// The packet number, whole.
+    pub number: u64,
+    /// Proof for a later [`Reset`](Packet::Reset).
+    pub token: ResetToken,
+    /// Its limits.
+    pub params: Params,
+}
+
 /// A packet as it lies in its datagram. What follows the fields are [frames](super::Frame).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {
@@ -63,20 +80,10 @@ pub enum Packet<'a> {
     Open {
         /// Chosen at random by the opener until the acceptor chooses its own.
         to: ConnectionId,
-        /// The version that the opener speaks.
-        version: u32,
-        /// What the opener can do.
-        features: Features,
-        /// What the opener wants to be called.
-        from: ConnectionId,
-        /// The packet number, whole.
-        number: u64,
-        /// Proof for a later [`Reset`](Self::Reset).
-        token: ResetToken,
+        /// The opener.
+        greeting: Greeting,
         /// The cookie of a challenge, or empty.
         cookie: &'a [u8],
-        /// The opener's limits.
-        params: Params,
         /// The frames.
         frames: &'a [u8],
     },
@@ -84,23 +91,11 @@ pub enum Packet<'a> {
     Accept {
         /// The opener's name for the connection.
         to: ConnectionId,
-        /// The version that both will speak.
-        version: u32,
-        /// What both can do.
-        features: Features,
-        /// The version that the acceptor was offered, as it arrived: the opener sees whether
-        /// somebody changed it on the way.
-        offered_version: u32,
-        /// The features that the acceptor was offered, as they arrived.
-        offered_features: Features,
-        /// What the acceptor wants to be called.
-        from: ConnectionId,
-        /// The packet number, whole.
-        number: u64,
-        /// Proof for a later [`Reset`](Self::Reset).
-        token: ResetToken,
-        /// The acceptor's limits.
-        params: Params,
+        /// The acceptor.
+        greeting: Greeting,
+        /// The version and the features that it was offered, as they arrived: the opener sees
+        /// whether somebody changed them on the way.
+        offered: (u32, Features),
         /// The frames.
         frames: &'a [u8],
     },
@@ -182,32 +177,22 @@ impl<'a> Packet<'a> {
     }
 
     fn decode_open(to: ConnectionId, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (version, features) = (reader.u32()?, Features(reader.u32()?));
-        let (from, number) = (ConnectionId(reader.u64()?), number(reader)?);
-        let token = ResetToken(reader.token()?);
+        let offer = (reader.u32()?, Features(reader.u32()?));
+        let names = names(reader)?;
         let len = usize::from(reader.u8()?);
         if len > COOKIE_BYTES_MAX {
             return Err(DecodeError::Field("a cookie has at most 64 bytes"));
         }
         let cookie = reader.bytes(len)?;
-        let params = Params::decode(reader)?;
-        let frames = reader.rest();
-        Ok(Self::Open { to, version, features, from, number, token, cookie, params, frames })
+        let greeting = Greeting::new(offer, names, Params::decode(reader)?);
+        Ok(Self::Open { to, greeting, cookie, frames: reader.rest() })
     }
 
     fn decode_accept(to: ConnectionId, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self::Accept {
-            to,
-            version: reader.u32()?,
-            features: Features(reader.u32()?),
-            offered_version: reader.u32()?,
-            offered_features: Features(reader.u32()?),
-            from: ConnectionId(reader.u64()?),
-            number: number(reader)?,
-            token: ResetToken(reader.token()?),
-            params: Params::decode(reader)?,
-            frames: reader.rest(),
-        })
+        let agreed = (reader.u32()?, Features(reader.u32()?));
+        let offered = (reader.u32()?, Features(reader.u32()?));
+        let greeting = Greeting::new(agreed, names(reader)?, Params::decode(reader)?);
+        Ok(Self::Accept { to, greeting, offered, frames: reader.rest() })
     }
 
     /// Writes the packet up to and with `frames`. The caller may add more frames and must
@@ -219,38 +204,23 @@ impl<'a> Packet<'a> {
             writer.u64(to.0);
         };
         match *self {
-            Self::Open { to, version, features, from, number, token, cookie, params, frames } => {
+            Self::Open { to, greeting, cookie, frames } => {
                 head(writer, OPEN, to);
-                writer.u32(version);
-                writer.u32(features.0);
-                writer.u64(from.0);
-                writer.u64(number);
-                writer.bytes(&token.0);
+                writer.u32(greeting.version);
+                writer.u32(greeting.features.0);
+                greeting.encode_names(writer);
                 writer.u8(u8::try_from(cookie.len()).expect("cookies are at most 64 bytes"));
                 writer.bytes(cookie);
-                params.encode(writer);
+                greeting.params.encode(writer);
                 writer.bytes(frames);
             }
-            Self::Accept {
-                to,
-                version,
-                features,
-                offered_version,
-                offered_features,
-                from,
-                number,
-                token,
-                params,
-                frames,
-            } => {
+            Self::Accept { to, greeting, offered, frames } => {
                 head(writer, ACCEPT, to);
-                for word in [version, features.0, offered_version, offered_features.0] {
+                for word in [greeting.version, greeting.features.0, offered.0, offered.1.0] {
                     writer.u32(word);
                 }
-                writer.u64(from.0);
-                writer.u64(number);
-                writer.bytes(&token.0);
-                params.encode(writer);
+                greeting.encode_names(writer);
+                greeting.params.encode(writer);
                 writer.bytes(frames);
             }
             Self::Challenge { to, number, cookie: rest }
@@ -283,6 +253,26 @@ impl<'a> Packet<'a> {
             | Self::Data { to, .. } => to,
         }
     }
+}
+
+impl Greeting {
+    fn new((version, features): (u32, Features), names: Names, params: Params) -> Self {
+        let (from, number, token) = names;
+        Self { version, features, from, number, token, params }
+    }
+
+    fn encode_names(&self, writer: &mut Writer<'_>) {
+        writer.u64(self.from.0);
+        writer.u64(self.number);
+        writer.bytes(&self.token.0);
+    }
+}
+
+/// The fields of a greeting that stand together in every packet: the ID, the number, the token.
+type Names = (ConnectionId, u64, ResetToken);
+
+fn names(reader: &mut Reader<'_>) -> Result<Names, DecodeError> {
+    Ok((ConnectionId(reader.u64()?), number(reader)?, ResetToken(reader.token()?)))
 }
 
 /// Puts the checksum in front of a finished datagram.

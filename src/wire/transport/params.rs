@@ -28,7 +28,7 @@ pub struct Params {
 
 impl Params {
     /// Bytes of UDP payload that every path is taken to bear (RFC 9000 section 14).
-    pub const MIN_PACKET_BYTES: u64 = 1200;
+    pub const MIN_PACKET_BYTES: usize = 1200;
     /// The longest delay of acknowledgements that is believed (RFC 9000 section 18.2).
     pub const ACK_DELAY_MAX: Duration = Duration::from_millis((1 << 14) - 1);
     /// The longest encoding.
@@ -80,7 +80,7 @@ impl Params {
         if max_ack_delay > Self::ACK_DELAY_MAX {
             return Err(DecodeError::Field("the delay of acknowledgements is too long"));
         }
-        if packet < Self::MIN_PACKET_BYTES {
+        if packet < Self::MIN_PACKET_BYTES as u64 {
             return Err(DecodeError::Field("packets of 1200 bytes have to be accepted"));
         }
         Ok(Self {

@@ -43,13 +43,15 @@ fn frame_bytes(frame: &Frame<'_>) -> Vec<u8> {
 fn golden_packets() {
     let open = Packet::Open {
         to: ConnectionId(0x0102_0304_0506_0708),
-        version: VERSION,
-        features: Features(0),
-        from: ConnectionId(0x1112_1314_1516_1718),
-        number: 0x2a2b,
-        token: ResetToken([0x77; 16]),
+        greeting: Greeting {
+            version: VERSION,
+            features: Features(0),
+            from: ConnectionId(0x1112_1314_1516_1718),
+            number: 0x2a2b,
+            token: ResetToken([0x77; 16]),
+            params: PARAMS,
+        },
         cookie: b"ck",
-        params: PARAMS,
         frames: &[0x01],
     };
     let expected = [
@@ -233,14 +235,15 @@ proptest! {
 fn accept() -> Packet<'static> {
     Packet::Accept {
         to: ConnectionId(1),
-        version: VERSION,
-        features: Features(1),
-        offered_version: VERSION,
-        offered_features: Features(3),
-        from: ConnectionId(2),
-        number: (1 << 62) - 1,
-        token: ResetToken([7; 16]),
-        params: PARAMS,
+        greeting: Greeting {
+            version: VERSION,
+            features: Features(1),
+            from: ConnectionId(2),
+            number: (1 << 62) - 1,
+            token: ResetToken([7; 16]),
+            params: PARAMS,
+        },
+        offered: (VERSION, Features(3)),
         frames: &[],
     }
 }
@@ -273,18 +276,20 @@ fn headers_stay_within_their_bounds() {
     };
     let open = Packet::Open {
         to: ConnectionId(0),
-        version: 0,
-        features: Features(0),
-        from: ConnectionId(0),
-        number: 0,
-        token: ResetToken([0; 16]),
+        greeting: Greeting {
+            version: 0,
+            features: Features(0),
+            from: ConnectionId(0),
+            number: 0,
+            token: ResetToken([0; 16]),
+            params,
+        },
         cookie: &[0; COOKIE_BYTES_MAX],
-        params,
         frames: &[],
     };
     let mut accept = accept();
-    if let Packet::Accept { params: theirs, .. } = &mut accept {
-        *theirs = params;
+    if let Packet::Accept { greeting, .. } = &mut accept {
+        greeting.params = params;
     }
     assert!(bytes_of(&open).len() <= OPEN_HEADER_MAX, "{}", bytes_of(&open).len());
     assert!(bytes_of(&accept).len() <= ACCEPT_HEADER_MAX, "{}", bytes_of(&accept).len());
