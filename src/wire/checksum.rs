@@ -12,10 +12,11 @@
 
 use core::{fmt, str::FromStr};
 
-use crc::{CRC_16_IBM_3740, CRC_32_ISCSI, Crc, Table};
+use crc::{CRC_16_IBM_3740, Crc, Table};
+
+use super::crc32c;
 
 static CRC16: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_IBM_3740);
-static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
 /// Which code guards the packets.
 ///
@@ -65,11 +66,7 @@ impl Checksum {
                 parts.into_iter().for_each(|part| digest.update(part));
                 u32::from(digest.finalize())
             }
-            Self::Crc32c => {
-                let mut digest = CRC32C.digest();
-                parts.into_iter().for_each(|part| digest.update(part));
-                digest.finalize()
-            }
+            Self::Crc32c => crc32c::compute(parts),
         }
     }
 
