@@ -69,7 +69,10 @@ impl Controller for NewReno {
 
     fn on_congestion(&mut self, _: Instant, _: u64) {
         self.before.push((self.window, self.ssthresh));
-        self.window = (self.window / 2).max(self.floor());
+        // The part of a packet that has grown is halved like the rest: thrown away, it would be half
+        // a packet at every loss, which is much of a small window.
+        let grown = self.window + self.mss * self.acked.min(self.window) / self.window;
+        self.window = (grown / 2).max(self.floor());
         self.ssthresh = self.window;
         self.acked = 0;
     }
@@ -106,6 +109,16 @@ mod tests {
         assert_eq!((reno.window(), reno.ssthresh()), (20 * MSS, 20 * MSS));
         rounds(&mut reno, 10, 50);
         assert_eq!(reno.window(), 30 * MSS);
+    }
+
+    #[test]
+    fn a_part_of_a_packet_counts_at_a_loss() {
+        let mut reno = NewReno::new(MSS);
+        reno.on_congestion(Instant::ZERO, 0);
+        reno.on_ack(&ack(0, 4 * MSS, 50));
+        assert_eq!(reno.window(), 5 * MSS, "four fifths of a window are not a packet yet");
+        reno.on_congestion(Instant::ZERO, 0);
+        assert_eq!(reno.window(), (5 * MSS + 4 * MSS / 5) / 2);
     }
 
     #[test]
