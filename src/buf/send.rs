@@ -151,7 +151,7 @@ impl SendBuffer {
             start >= self.base && start + out.len() as u64 <= self.written,
             "not in the buffer"
         );
-        let mut at = self.slots.partition_point(|slot| slot.end() <= start);
+        let mut at = self.slot_of(start);
         let mut done = 0;
         while done < out.len() {
             let slot = &self.slots[at];
@@ -160,6 +160,17 @@ impl SendBuffer {
             out[done..done + len].copy_from_slice(&slot.bytes[skip..skip + len]);
             done += len;
             at += 1;
+        }
+    }
+
+    /// The slot that holds the byte at `start`.
+    fn slot_of(&self, start: u64) -> usize {
+        // Nearly all slots are full, and then it is a matter of counting.
+        let first = self.slots.front().map_or(start, |slot| slot.start);
+        let guess = usize::try_from((start - first) / self.slot_bytes as u64).unwrap_or(usize::MAX);
+        match self.slots.get(guess) {
+            Some(slot) if slot.start <= start && start < slot.end() => guess,
+            _ => self.slots.partition_point(|slot| slot.end() <= start),
         }
     }
 

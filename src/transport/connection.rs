@@ -343,15 +343,8 @@ impl Connection {
         [self.send_at(), self.act_at()].into_iter().flatten().min()
     }
 
-    /// Like [`poll_timeout`](Self::poll_timeout) for whoever looks after events, and after what can
-    /// leave now, in another way.
-    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let send_at = self.send_at().filter(|&at| at > now);
-        [send_at, self.act_at()].into_iter().flatten().min()
-    }
-
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
-    fn act_at(&self) -> Option<Instant> {
+    pub(super) fn act_at(&self) -> Option<Instant> {
         if !self.life.is_alive() {
             return self.life.deadline();
         }

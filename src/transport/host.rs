@@ -230,7 +230,8 @@ impl Host {
         let before = entry.flags;
         let flags = &mut entry.flags;
         flags.touched = false;
-        flags.sending = connection.is_sending(now);
+        let outlook = connection.outlook(now);
+        flags.sending = outlook.is_sending;
         flags.half_open = connection.life().is_accepting();
         self.sending_count += usize::from(flags.sending);
         self.sending_count -= usize::from(before.sending);
@@ -252,7 +253,7 @@ impl Host {
         if connection.is_closed() && !connection.has_events() {
             self.peers.remove(&(connection.peer(), remote));
             self.entries.remove(&id);
-        } else if let Some(at) = connection.wake_at(now)
+        } else if let Some(at) = outlook.wake_at
             && entry.queued_at.is_none_or(|queued| at < queued)
         {
             entry.queued_at = Some(at);
@@ -437,14 +438,17 @@ impl Endpoint for Host {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let pending = !self.touched.is_empty()
-            || !self.news.is_empty()
-            || !self.answers.is_empty()
-            || self.sending_count > 0;
+        let pending = !self.news.is_empty() || !self.answers.is_empty() || self.sending_count > 0;
         if pending {
             return Some(Instant::ZERO);
         }
-        self.deadlines.peek().map(|&Reverse((at, _))| at)
+        // Who was not looked at since it changed is asked itself: to be called for it at once would
+        // be a turn of the driver for each datagram.
+        let touched = self.touched.iter().filter_map(|id| {
+            let connection = &self.entries.get(id)?.connection;
+            if connection.is_closed() { Some(Instant::ZERO) } else { connection.poll_timeout() }
+        });
+        touched.chain(self.deadlines.peek().map(|&Reverse((at, _))| at)).min()
     }
 
     fn poll_event(&mut self) -> Option<HostEvent> {

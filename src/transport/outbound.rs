@@ -38,6 +38,15 @@ enum Plan {
     Data,
 }
 
+/// What a connection does next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlook {
+    /// Whether a packet leaves now.
+    pub(super) is_sending: bool,
+    /// When to call again if nothing arrives and nothing leaves.
+    pub(super) wake_at: Option<Instant>,
+}
+
 impl Connection {
     /// Writes the next packets into `batch`; see [`Endpoint::poll_transmit`].
     ///
@@ -117,6 +126,15 @@ impl Connection {
     /// When a packet leaves: one that waits only for its time, an ACK, or the end. A time in the past
     /// means now.
     pub(super) fn send_at(&self) -> Option<Instant> {
+        self.send_at_if(self.is_ready())
+    }
+
+    /// Whether there is a packet that only pacing may hold back.
+    fn is_ready(&self) -> bool {
+        self.life.is_alive() && self.wants_to_send() && self.has_room()
+    }
+
+    fn send_at_if(&self, ready: bool) -> Option<Instant> {
         if !self.has_budget() {
             return None;
         }
@@ -124,17 +142,23 @@ impl Connection {
             let due = self.closing.as_ref().is_some_and(|closing| closing.due);
             return (due && self.life.is_closing()).then_some(Instant::ZERO);
         }
-        let data = self.wants_to_send() && self.has_room();
-        let data = data.then(|| self.paced_until.unwrap_or(Instant::ZERO));
+        let data = ready.then(|| self.paced_until.unwrap_or(Instant::ZERO));
         [data, self.acks.deadline()].into_iter().flatten().min()
     }
 
-    /// Whether a packet leaves now. Unlike [`send_at`](Self::send_at) it asks the pacer.
-    pub(super) fn is_sending(&mut self, now: Instant) -> bool {
-        if self.life.is_alive() && self.wants_to_send() && self.has_room() {
+    /// What comes next, for whoever looks after events in another way. Unlike
+    /// [`send_at`](Self::send_at) it asks the pacer.
+    pub(super) fn outlook(&mut self, now: Instant) -> Outlook {
+        let ready = self.is_ready();
+        if ready {
             self.paced_until = self.recovery.pace(now).err();
         }
-        self.send_at().is_some_and(|at| at <= now)
+        let send_at = self.send_at_if(ready);
+        let later = send_at.filter(|&at| at > now);
+        Outlook {
+            is_sending: send_at.is_some() && later.is_none(),
+            wake_at: [later, self.act_at()].into_iter().flatten().min(),
+        }
     }
 
     /// Writes a packet; returns its length, 0 for none.

@@ -342,8 +342,11 @@ impl Recovery {
     /// The probe timeout, backed off (RFC 9002 section 6.2.1).
     pub fn pto(&self, delay_max: Duration) -> Duration {
         let base = self.rtt.pto() + delay_max;
+        if self.ptos == 0 {
+            return base;
+        }
         let cap = PTO_MAX.max(self.rtt.smoothed() * PTO_MAX_ROUNDS).max(base);
-        base.saturating_mul(1_u32 << self.ptos.min(20)).min(cap).max(GRANULARITY)
+        base.saturating_mul(1_u32 << self.ptos.min(20)).min(cap)
     }
 
     /// Acts on the deadline. Whether probes are to be sent now.

@@ -15,13 +15,28 @@ pub struct Rtt {
     /// Mean deviation, RTTVAR.
     variance: Duration,
     min: Duration,
+    /// What follows from SRTT and RTTVAR, since it is asked for with every packet.
+    pto: Duration,
     samples: u64,
 }
 
 impl Rtt {
     /// Nothing measured yet: `initial` is a guess (RFC 9002 section 6.2.2 takes 333 ms).
     pub fn new(initial: Duration) -> Self {
-        Self { latest: initial, smoothed: initial, variance: initial / 2, min: initial, samples: 0 }
+        let mut new = Self {
+            latest: initial,
+            smoothed: initial,
+            variance: initial / 2,
+            min: initial,
+            pto: Duration::ZERO,
+            samples: 0,
+        };
+        new.update_pto();
+        new
+    }
+
+    fn update_pto(&mut self) {
+        self.pto = self.smoothed + (self.variance * 4).max(GRANULARITY);
     }
 
     /// Takes a sample: the time from sending the highest newly acknowledged packet to its ACK.
@@ -31,7 +46,7 @@ impl Rtt {
         self.samples += 1;
         if self.samples == 1 {
             (self.smoothed, self.variance, self.min) = (sample, sample / 2, sample);
-            return;
+            return self.update_pto();
         }
         // The minimum ignores the peer's delay, so that a wrong one cannot lower it (5.2).
         self.min = self.min.min(sample);
@@ -41,6 +56,7 @@ impl Rtt {
         };
         self.variance = (self.variance * 3 + self.smoothed.abs_diff(adjusted)) / 4;
         self.smoothed = (self.smoothed * 7 + adjusted) / 8;
+        self.update_pto();
     }
 
     /// The last sample; the initial guess before there was one.
@@ -70,8 +86,8 @@ impl Rtt {
 
     /// Time after which an acknowledgement is overdue, without the peer's own delay: the probe
     /// timeout of RFC 9002 section 6.2.1 less `max_ack_delay`.
-    pub fn pto(&self) -> Duration {
-        self.smoothed + (self.variance * 4).max(GRANULARITY)
+    pub const fn pto(&self) -> Duration {
+        self.pto
     }
 }
 
