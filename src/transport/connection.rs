@@ -485,8 +485,14 @@ impl Connection {
             ssthresh_bytes: self.recovery.controller().ssthresh(),
             in_flight_bytes: self.recovery.in_flight_bytes(),
             pacing_bytes_per_second: self.recovery.pacing_rate(),
+            delivery_bytes_per_second: self
+                .recovery
+                .delivery_rate()
+                .map_or(0, |rate| rate.bytes_per_second),
             limited_by: self.limited_by(),
             recovery: *self.recovery.stats(),
+            stream_bytes_sent: self.streams.sent_bytes(),
+            stream_bytes_resent: self.streams.resent_bytes(),
             ..self.stats
         }
     }

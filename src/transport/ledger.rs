@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use core::ops::Range;
 
+use super::delivery::Stamp;
 use crate::{time::Instant, wire::transport::StreamId};
 
 /// One thing that a packet held and that matters when the packet arrives or is lost.
@@ -40,6 +41,16 @@ pub enum Content {
     AckFrequency,
 }
 
+impl Content {
+    /// How many bytes of a stream it is.
+    pub const fn stream_bytes(&self) -> u64 {
+        match self {
+            Self::Stream { bytes, .. } => bytes.end - bytes.start,
+            _ => 0,
+        }
+    }
+}
+
 /// What is known of a packet that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -51,6 +62,8 @@ pub struct Sent {
     pub eliciting: bool,
     /// Whether the application, not a window, held sending up when it left.
     pub app_limited: bool,
+    /// What had been delivered then.
+    pub stamp: Stamp,
 }
 
 /// What became of a packet.
@@ -247,7 +260,7 @@ mod tests {
 
     fn sent(ms: u64, bytes: u32, eliciting: bool) -> Sent {
         let at = Instant::from_nanos(ms * 1_000_000);
-        Sent { at, bytes, eliciting, app_limited: false }
+        Sent { at, bytes, eliciting, app_limited: false, stamp: Stamp::default() }
     }
 
     fn ack_of(largest: u64) -> Content {

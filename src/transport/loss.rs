@@ -115,7 +115,10 @@ impl LossDetector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::ledger::{Fate, Sent};
+    use crate::transport::{
+        delivery::Stamp,
+        ledger::{Fate, Sent},
+    };
     use alloc::vec::Vec;
 
     const fn at(ms: u64) -> Instant {
@@ -127,7 +130,8 @@ mod tests {
         let mut ledger = Ledger::new(0);
         for ms in 0..10 {
             let at = at(ms);
-            let sent = Sent { at, bytes: 1, eliciting: true, app_limited: false };
+            let sent =
+                Sent { at, bytes: 1, eliciting: true, app_limited: false, stamp: Stamp::default() };
             ledger.push(sent, []);
         }
         let mut rtt = Rtt::new(Duration::from_millis(333));

@@ -12,6 +12,7 @@
 //!      [recovery]               v                            |
 //!        [ledger]        what is on its way    <---  what was acknowledged
 //!        [loss] [rtt]    what is lost, and when to ask
+//!        [delivery]      how fast it arrives
 //!        [cc] [pacer]    how much, and how fast
 //!         |                     |                            |
 //!      [host]            many connections, one socket: an Endpoint
@@ -24,6 +25,7 @@
 //! [ledger]: self::ledger
 //! [loss]: self::loss
 //! [rtt]: self::rtt
+//! [delivery]: self::delivery
 //! [cc]: self::cc
 //! [pacer]: self::pacer
 //! [host]: self::host
@@ -78,6 +80,7 @@ pub mod connection;
 pub mod cookie;
 mod cuts;
 pub mod datagrams;
+pub mod delivery;
 pub mod flow;
 pub mod host;
 mod inbound;

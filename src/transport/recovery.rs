@@ -10,6 +10,7 @@ use core::{fmt, mem, time::Duration};
 use super::{
     cc::{AckSample, Algorithm, Controller, Prr},
     cuts::Cuts,
+    delivery::{Delivery, RateSample},
     ledger::{Content, Fate, Ledger, Sent},
     loss::LossDetector,
     pacer::Pacer,
@@ -91,6 +92,9 @@ pub struct Recovery {
     cuts: Cuts,
     first_rtt_at: Option<Instant>,
     app_limited: bool,
+    delivery: Delivery,
+    /// The last rate measured.
+    rate: Option<RateSample>,
     stats: RecoveryStats,
 }
 
@@ -114,6 +118,8 @@ impl Recovery {
             cuts: Cuts::default(),
             first_rtt_at: None,
             app_limited: false,
+            delivery: Delivery::default(),
+            rate: None,
             stats: RecoveryStats::default(),
         }
     }
@@ -136,6 +142,7 @@ impl Recovery {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             eliciting,
             app_limited: self.app_limited,
+            stamp: self.delivery.on_sent(now, self.ledger.flying() == 0),
         };
         if eliciting {
             self.stats.sent_packets += 1;
@@ -172,7 +179,9 @@ impl Recovery {
             self.rtt.sample(sample, ack.delay.min(delay_max));
             self.first_rtt_at.get_or_insert(now);
         }
-        self.stats.delivered_bytes += newly.bytes;
+        self.stats.delivered_bytes = self.delivery.delivered_bytes();
+        let rate = self.delivery.sample(self.rtt.min());
+        self.rate = rate.or(self.rate);
         self.ptos = 0;
         if let Some(prr) = &mut self.prr {
             prr.on_delivered(newly.bytes);
@@ -192,6 +201,7 @@ impl Recovery {
             rtt,
             srtt: self.rtt.smoothed(),
             rtt_min: self.rtt.min(),
+            rate,
         });
         self.ledger.forget(self.forget_before(now));
         self.known.remove_below(self.ledger.first());
@@ -229,6 +239,8 @@ impl Recovery {
         self.ledger.set(number, Fate::Acked);
         settled.acked.extend(self.ledger.contents(number).cloned());
         if fate == Fate::Flying {
+            let Sent { at, bytes, stamp, app_limited, .. } = sent;
+            self.delivery.on_acked(now, u64::from(bytes), at, stamp, app_limited);
             newly.add(number, sent, self.cuts.latest());
             if let Some(ahead) = ahead.filter(|_| sent.eliciting) {
                 self.loss.on_reordered(ahead, now - sent.at);
@@ -454,6 +466,11 @@ impl Recovery {
     /// The round trip.
     pub const fn rtt(&self) -> &Rtt {
         &self.rtt
+    }
+
+    /// The last rate that the path was seen to deliver at; `None` before the first.
+    pub const fn delivery_rate(&self) -> Option<RateSample> {
+        self.rate
     }
 
     /// Bytes on their way.

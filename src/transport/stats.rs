@@ -39,12 +39,18 @@ pub struct Stats {
     pub in_flight_bytes: u64,
     /// Rate at which packets leave.
     pub pacing_bytes_per_second: u64,
+    /// Rate at which packets were last seen to arrive, whole packets; 0 before it was measured.
+    pub delivery_bytes_per_second: u64,
     /// What holds sending up now.
     pub limited_by: Limit,
     /// Datagrams sent, UDP.
     pub datagrams_sent: u64,
     /// Bytes sent, UDP payload.
     pub bytes_sent: u64,
+    /// Bytes of streams sent for the first time.
+    pub stream_bytes_sent: u64,
+    /// Bytes of streams sent again.
+    pub stream_bytes_resent: u64,
     /// Datagrams received and taken, UDP.
     pub datagrams_received: u64,
     /// Bytes received and taken, UDP payload.

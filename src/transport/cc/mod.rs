@@ -18,6 +18,7 @@ pub use hystart::HyStart;
 pub use new_reno::NewReno;
 pub use prr::Prr;
 
+use super::delivery::RateSample;
 use crate::time::Instant;
 
 /// The least window (RFC 9002 section 7.2: two packets).
@@ -55,6 +56,8 @@ pub struct AckSample {
     pub srtt: Duration,
     /// The least round trip.
     pub rtt_min: Duration,
+    /// The rate that the path delivered at, when it can be told from this ACK.
+    pub rate: Option<RateSample>,
 }
 
 /// An algorithm of congestion control. All sizes are bytes of UDP payload.
@@ -163,6 +166,7 @@ mod tests {
             rtt: Some(ms(rtt_ms)),
             srtt: ms(rtt_ms),
             rtt_min: ms(rtt_ms),
+            rate: None,
         }
     }
 

@@ -49,6 +49,7 @@ pub struct Streams {
     /// How much of all streams may be sent, and was.
     send_limit: SendLimit,
     sent: u64,
+    resent: u64,
     recv_window: RecvWindow,
     received: u64,
 }
@@ -75,6 +76,7 @@ impl Streams {
             peer_max_pending: false,
             send_limit: SendLimit::new(0),
             sent: 0,
+            resent: 0,
             recv_window: RecvWindow::new(limits.window_bytes, limits.window_bytes_max),
             received: 0,
         }
@@ -524,10 +526,11 @@ impl Streams {
     ) -> bool {
         let credit = self.credit();
         let Some(stream) = self.table.get_mut(&id) else { return false };
-        let new_from = stream.send.buffer().next();
+        let (new_from, first) = (stream.send.buffer().next(), contents.len());
         let written = stream.write_data(id, credit, writer, contents);
         let sent = stream.send.buffer().next() - new_from;
         self.sent += sent;
+        self.resent += contents[first..].iter().map(Content::stream_bytes).sum::<u64>() - sent;
         if matches!(written, Written::Full) && stream.is_sendable(credit - sent) {
             return true;
         }
@@ -573,6 +576,11 @@ impl Streams {
     /// The sending half of a stream, for statistics.
     pub fn send_half(&self, id: StreamId) -> Option<&SendHalf> {
         self.table.get(&id).map(|stream| &stream.send)
+    }
+
+    /// Bytes of all streams sent again.
+    pub const fn resent_bytes(&self) -> u64 {
+        self.resent
     }
 
     /// Bytes of all streams sent for the first time.

@@ -138,6 +138,7 @@ proptest! {
             .collect();
         let mut got: Vec<Vec<u8>> = vec![Vec::new(); lens.len()];
         let mut ended = vec![false; lens.len()];
+        let mut carried = 0;
         for _ in 0..20_000 {
             for (id, data, written, finished) in &mut todo {
                 if let Ok(len) = pair.a.write(*id, &data[*written..]) {
@@ -152,6 +153,9 @@ proptest! {
                 let (from, to) =
                     if forth { (&mut pair.a, &mut pair.b) } else { (&mut pair.b, &mut pair.a) };
                 let Some((bytes, contents)) = packet(from, 120) else { continue };
+                if forth {
+                    carried += contents.iter().map(Content::stream_bytes).sum::<u64>();
+                }
                 let arrived = lossy();
                 if arrived {
                     hand_over(to, &bytes).unwrap();
@@ -183,6 +187,8 @@ proptest! {
             prop_assert_eq!(&got[n], &sent);
         }
         prop_assert!(pair.a.is_empty() && pair.b.is_empty(), "nothing is left");
+        prop_assert_eq!(pair.a.sent_bytes(), lens.iter().sum::<usize>() as u64);
+        prop_assert_eq!(pair.a.sent_bytes() + pair.a.resent_bytes(), carried);
     }
 }
 
