@@ -521,7 +521,10 @@ impl Observer for Ladder {
                 }
             }
             TraceEvent::GaveUp { .. } => self.note(at, edge, Note::GaveUp),
-            TraceEvent::Send { .. } | TraceEvent::Rtt { .. } | TraceEvent::Link { .. } => {}
+            TraceEvent::Send { .. }
+            | TraceEvent::Rtt { .. }
+            | TraceEvent::Link { .. }
+            | TraceEvent::Transport { .. } => {}
         }
     }
 }
