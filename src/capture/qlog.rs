@@ -40,7 +40,8 @@ use crate::{
     wire::transport::{CloseCode, ConnectionId},
 };
 
-/// An observer that keeps the events of all connections as qlog. A packet takes some 200 bytes.
+/// An observer that keeps the events of all connections as qlog. A packet and what
+/// follows from it take some 350 bytes.
 #[derive(Clone, Debug)]
 pub struct Qlog {
     title: String,

@@ -230,6 +230,13 @@ impl FrameKinds {
         self.0 |= 1 << frame.kind();
     }
 
+    /// Whether such a packet wants to be acknowledged (RFC 9000 section 13.2).
+    pub const fn elicit_ack(self) -> bool {
+        // All but padding, ACKs and the end of the connection.
+        const QUIET: u16 = 1 | 1 << 2 | 1 << 3 | 1 << 14;
+        self.0 & !QUIET != 0
+    }
+
     /// The names of the kinds, each once.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         (0..KINDS.len()).filter(move |kind| self.0 & 1 << kind != 0).map(|kind| KINDS[kind])
@@ -285,6 +292,14 @@ mod tests {
             kinds.insert(&frame);
         }
         assert_eq!(kinds.to_string(), "ping, stream");
+        assert!(kinds.elicit_ack());
+        let mut quiet = FrameKinds::default();
+        let delay = Duration::ZERO;
+        quiet.insert(&FrameInfo::Ack { largest: 1, delay, ranges: 1 });
+        quiet.insert(&FrameInfo::AckRange { first: 0, last: 1 });
+        quiet.insert(&FrameInfo::Padding { bytes: 3 });
+        quiet.insert(&FrameInfo::Close(CloseCode::Internal));
+        assert!(!quiet.elicit_ack());
         assert_eq!(stream.to_string(), "S0 9+3 fin");
     }
 }

@@ -202,7 +202,7 @@ fn route(ladder: &Ladder, places: &[Option<usize>], rows: &mut [Row]) {
 }
 
 fn label(arrow: &Arrow) -> String {
-    format!(" {} ", arrow.packet)
+    format!(" {} ", arrow.name())
 }
 
 /// A free column for the upright part of an arrow; packets that keep their order do not cross.
