@@ -40,9 +40,10 @@ fn a_transfer_is_reported_to_people_and_to_programs() {
     assert_eq!(result["blake3_sent"], result["blake3_delivered"]);
     let number = |name: &str| result[name].as_u64().unwrap();
     assert!(number("packets_lost") > 0 && number("bytes_sent_again") > 0, "{result}");
-    let seconds = number("elapsed_ns") as f64 / 1e9;
+    let real = |name: &str| result[name].as_f64().unwrap();
+    let seconds = real("elapsed_ns") / 1e9;
     let goodput = 400_000.0 * 8.0 / seconds;
-    assert!((goodput / number("goodput_bits_per_second") as f64 - 1.0).abs() < 0.001, "{result}");
+    assert!((goodput / real("goodput_bits_per_second") - 1.0).abs() < 0.001, "{result}");
     assert!(result["share_of_limit"].as_f64().unwrap() < 1.0);
     let limited = result["limited_ns"].as_object().unwrap();
     let sum: u64 = limited.values().map(|time| time.as_u64().unwrap()).sum();
@@ -59,7 +60,7 @@ fn a_clean_bottleneck_is_filled() {
         let result: Value = serde_json::from_str(&done.stdout).unwrap();
         let share = result["share_of_limit"].as_f64().unwrap();
         assert!((0.85..=1.0).contains(&share), "{controller}: {share}");
-        let seconds = result["elapsed_ns"].as_u64().unwrap() as f64 / 1e9;
+        let seconds = result["elapsed_ns"].as_f64().unwrap() / 1e9;
         assert!((4.0..4.5).contains(&seconds), "{controller} took {seconds} s instead of 4");
     }
 }
@@ -131,50 +132,10 @@ fn qlog_is_what_viewers_read() {
     let traces = file["traces"].as_array().unwrap();
     let kinds: Vec<_> = traces.iter().map(|trace| &trace["vantage_point"]["type"]).collect();
     assert_eq!(kinds, ["client", "server"]);
-    let mut crossed = [BTreeSet::new(), BTreeSet::new()];
-    for (side, trace) in traces.iter().enumerate() {
-        assert_eq!(trace["common_fields"]["time_format"], "relative");
-        assert_eq!(trace["common_fields"]["reference_time"], 0);
-        let mut before = 0.0;
-        let mut sent = BTreeMap::new();
-        let mut names = BTreeSet::new();
-        for event in trace["events"].as_array().unwrap() {
-            let now = event["time"].as_f64().unwrap();
-            assert!(now >= before, "{event} after {before}");
-            before = now;
-            let (name, data) = (event["name"].as_str().unwrap(), &event["data"]);
-            names.insert(name);
-            assert!(name.split_once(':').is_some() && data.is_object(), "{event}");
-            let header =
-                || (data["header"]["packet_number"].as_u64(), &data["header"]["packet_type"]);
-            match name {
-                "transport:packet_sent" => {
-                    let (number, kind) = header();
-                    assert!(data["raw"]["length"].as_u64().unwrap() > 0);
-                    assert!(!data["frames"].as_array().unwrap().is_empty(), "{event}");
-                    sent.insert(number.unwrap(), kind.clone());
-                }
-                "transport:packet_received" => {
-                    crossed[side].insert(header().0.unwrap());
-                    for frame in data["frames"].as_array().unwrap() {
-                        check_frame(frame, &sent);
-                    }
-                }
-                "recovery:packet_lost" => {
-                    let (number, kind) = header();
-                    assert_eq!(sent.get(&number.unwrap()), Some(kind), "never sent: {event}");
-                    assert!(data["trigger"].is_string());
-                }
-                "recovery:metrics_updated" => {
-                    let some = ["congestion_window", "smoothed_rtt"];
-                    assert!(some.iter().any(|name| data[name].is_number()), "{event}");
-                }
-                "recovery:congestion_state_updated"
-                | "connectivity:connection_state_updated"
-                | "rdtp:limited" => assert!(data["old"].is_string() && data["new"].is_string()),
-                _ => {}
-            }
-        }
+    let [client, server] = [0, 1].map(|side| check_trace(&traces[side]));
+    for (one, other) in [(&client, &server), (&server, &client)] {
+        assert!(!one.received.is_empty());
+        assert!(one.received.iter().all(|number| other.sent.contains_key(number)));
         let expected = [
             "connectivity:connection_started",
             "connectivity:connection_state_updated",
@@ -182,18 +143,62 @@ fn qlog_is_what_viewers_read() {
             "transport:packet_received",
             "transport:packet_sent",
         ];
-        assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");
-        if side == 0 {
-            let losses = ["recovery:packet_lost", "recovery:congestion_state_updated"];
-            assert!(losses.iter().all(|name| names.contains(name)), "{names:?}");
-        }
-        // What one side sent is what the other received.
-        let other = &crossed[side];
-        assert!(!other.is_empty());
-        if side == 1 {
-            assert!(crossed[0].iter().all(|number| sent.contains_key(number)));
+        assert!(expected.iter().all(|name| one.names.contains(*name)), "{:?}", one.names);
+    }
+    let losses = ["recovery:packet_lost", "recovery:congestion_state_updated"];
+    assert!(losses.iter().all(|name| client.names.contains(*name)), "{:?}", client.names);
+}
+
+/// What a trace tells: packets by number, the names of events.
+struct Told {
+    sent: BTreeMap<u64, Value>,
+    received: BTreeSet<u64>,
+    names: BTreeSet<String>,
+}
+
+fn check_trace(trace: &Value) -> Told {
+    let (mut sent, mut received) = (BTreeMap::new(), BTreeSet::new());
+    let mut names = BTreeSet::new();
+    assert_eq!(trace["common_fields"]["time_format"], "relative");
+    assert_eq!(trace["common_fields"]["reference_time"], 0);
+    let mut before = 0.0;
+    for event in trace["events"].as_array().unwrap() {
+        let now = event["time"].as_f64().unwrap();
+        assert!(now >= before, "{event} after {before}");
+        before = now;
+        let (name, data) = (event["name"].as_str().unwrap(), &event["data"]);
+        names.insert(name.to_owned());
+        assert!(name.split_once(':').is_some() && data.is_object(), "{event}");
+        let header = || (data["header"]["packet_number"].as_u64(), &data["header"]["packet_type"]);
+        match name {
+            "transport:packet_sent" => {
+                let (number, kind) = header();
+                assert!(data["raw"]["length"].as_u64().unwrap() > 0);
+                assert!(!data["frames"].as_array().unwrap().is_empty(), "{event}");
+                sent.insert(number.unwrap(), kind.clone());
+            }
+            "transport:packet_received" => {
+                received.insert(header().0.unwrap());
+                for frame in data["frames"].as_array().unwrap() {
+                    check_frame(frame, &sent);
+                }
+            }
+            "recovery:packet_lost" => {
+                let (number, kind) = header();
+                assert_eq!(sent.get(&number.unwrap()), Some(kind), "never sent: {event}");
+                assert!(data["trigger"].is_string());
+            }
+            "recovery:metrics_updated" => {
+                let some = ["congestion_window", "smoothed_rtt"];
+                assert!(some.iter().any(|name| data[name].is_number()), "{event}");
+            }
+            "recovery:congestion_state_updated"
+            | "connectivity:connection_state_updated"
+            | "rdtp:limited" => assert!(data["old"].is_string() && data["new"].is_string()),
+            _ => {}
         }
     }
+    Told { sent, received, names }
 }
 
 fn check_frame(frame: &Value, sent: &BTreeMap<u64, Value>) {

@@ -249,6 +249,8 @@ pub struct Ladder {
     messages: [u64; 2],
     /// Which message the newest packet of a number carries.
     carries: BTreeMap<(Edge, u64), u64>,
+    /// The number of the first packet of the transport that each side sent: others count from it.
+    first: [Option<u64>; 2],
     /// Bytes of streams that each side has sent.
     written: BTreeMap<(Edge, StreamId), u64>,
     by_datagram: BTreeMap<(Edge, u64), usize>,
@@ -285,6 +287,7 @@ impl Ladder {
             sent: [0; 2],
             messages: [0; 2],
             carries: BTreeMap::new(),
+            first: [None; 2],
             written: BTreeMap::new(),
             by_datagram: BTreeMap::new(),
             flying: BTreeMap::new(),

@@ -334,6 +334,9 @@ fn legend(ladder: &Ladder, out: &mut String) {
     if ladder.arrows.iter().any(|arrow| arrow.damaged) {
         words.push("* damaged on the way");
     }
+    if ladder.arrows.iter().any(|arrow| arrow.label.is_some()) {
+        words.push("numbers count from each side's first");
+    }
     if ladder.sight == Sight::OneSide {
         words.push("┄ into the network, or out of it");
     }

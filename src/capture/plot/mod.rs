@@ -183,11 +183,11 @@ impl Plot {
                     self.lost.push(at, place);
                 }
             }
-            TransportEvent::Frame { way: Way::Sent, number, frame } => {
-                if let FrameInfo::Stream { id, offset, bytes, .. } = frame {
-                    self.sent(at, number, id, (offset, bytes.into()));
-                }
-            }
+            TransportEvent::Frame {
+                way: Way::Sent,
+                number,
+                frame: FrameInfo::Stream { id, offset, bytes, .. },
+            } => self.sent(at, number, id, (offset, bytes.into())),
             TransportEvent::StreamAcked { id, offset, bytes, .. } => {
                 self.acked(at, id, (offset, bytes));
             }
