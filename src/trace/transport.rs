@@ -274,7 +274,8 @@ pub enum TransportEvent {
         /// What it holds.
         frames: FrameKinds,
     },
-    /// A packet was taken that is no copy. Its frames follow, and then what they bring about.
+    /// A packet arrived that is no copy. Its frames follow, and then what they bring about; or
+    /// [`PacketDiscarded`](Self::PacketDiscarded), when it is not taken after all.
     PacketReceived {
         /// Its number.
         number: u64,

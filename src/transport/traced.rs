@@ -51,7 +51,7 @@ impl Connection {
         self.recovery.tracer.emit(event);
     }
 
-    /// A packet is about to leave, or to be taken.
+    /// A packet has been written, and is about to leave.
     pub(super) fn trace_sent(
         &mut self,
         number: u64,

@@ -257,3 +257,62 @@ impl Observer for Plot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::transport::LossCause;
+
+    fn told(plot: &mut Plot, ms: u64, event: TransportEvent) {
+        let at = Instant::from_nanos(ms * 1_000_000);
+        let event = TraceEvent::Transport { connection: Some(ConnectionId(1)), event };
+        plot.record(&Record { at, place: Place::Node(NodeId(0)), event });
+    }
+
+    fn send(plot: &mut Plot, ms: u64, number: u64, id: u64, (offset, bytes): (u64, u32)) {
+        let frame = FrameInfo::Stream { id: StreamId(id), offset, bytes, fin: false };
+        told(plot, ms, TransportEvent::Frame { way: Way::Sent, number, frame });
+    }
+
+    fn last(series: &Series) -> Option<u64> {
+        series.iter().last().map(|bucket| bucket.last)
+    }
+
+    /// Streams that take turns lie one after the other in the sequence, as they were sent.
+    #[test]
+    fn streams_share_one_sequence() {
+        let mut plot = Plot::new("", NodeId(0));
+        send(&mut plot, 1, 0, 0, (0, 100));
+        send(&mut plot, 2, 1, 2, (0, 50));
+        send(&mut plot, 3, 2, 0, (100, 100));
+        assert_eq!((plot.new_bytes, last(&plot.sent)), (250, Some(250)));
+        let cause = LossCause::Packets;
+        told(&mut plot, 4, TransportEvent::PacketLost { number: 2, bytes: 120, cause });
+        assert_eq!(last(&plot.lost), Some(150), "after the first of both streams");
+        send(&mut plot, 5, 3, 0, (100, 100));
+        assert_eq!((plot.again_bytes(), last(&plot.again)), (100, Some(150)));
+        let acked = |offset, bytes| TransportEvent::StreamAcked {
+            id: StreamId(0),
+            offset,
+            bytes,
+            fin: false,
+        };
+        told(&mut plot, 6, acked(100, 100));
+        assert_eq!(plot.acked_bytes, 0, "there is a gap before it");
+        told(&mut plot, 7, acked(0, 100));
+        told(&mut plot, 7, acked(100, 100));
+        assert_eq!((plot.acked_bytes, last(&plot.acked)), (200, Some(200)));
+    }
+
+    #[test]
+    fn other_nodes_and_connections_are_left_out() {
+        let mut plot = Plot::new("", NodeId(1));
+        send(&mut plot, 1, 0, 0, (0, 100));
+        assert_eq!((plot.new_bytes, plot.connection), (0, None));
+        let limited = TransportEvent::Limited { from: Limit::Application, to: Limit::Pacing };
+        let mut plot = Plot::new("", NodeId(0));
+        told(&mut plot, 10, limited);
+        told(&mut plot, 25, TransportEvent::CutUndone);
+        assert_eq!(plot.limited().map(|time| time.as_millis()), [0, 0, 0, 15, 0]);
+    }
+}

@@ -113,7 +113,7 @@ impl HyStart {
 
 #[cfg(test)]
 mod tests {
-    use crate::transport::cc::{Controller, NewReno, tests::rounds_from};
+    use crate::transport::cc::{Controller, NewReno, Phase, tests::rounds_from};
 
     const MSS: u64 = 1000;
 
@@ -122,11 +122,14 @@ mod tests {
         let mut reno = NewReno::new(MSS);
         rounds_from(&mut reno, 0, 3, 50);
         assert_eq!((reno.window(), reno.ssthresh()), (80 * MSS, u64::MAX));
+        assert_eq!(reno.phase(), Phase::SlowStart);
         rounds_from(&mut reno, 1_000, 1, 60);
         let conservative = reno.window();
         assert!((81 * MSS..160 * MSS).contains(&conservative), "{conservative}");
+        assert_eq!(reno.phase(), Phase::ConservativeSlowStart);
         rounds_from(&mut reno, 2_000, 6, 70);
         assert!(reno.ssthresh() < 400 * MSS, "{}", reno.ssthresh());
+        assert_eq!(reno.phase(), Phase::CongestionAvoidance);
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub(super) struct Report {
     seed: u64,
     verdict: String,
     pub(super) intact: bool,
-    bytes_written: u64,
+    /// How many were to be sent; of a run by time, how many the application wrote.
+    bytes: u64,
     bytes_delivered: u64,
     blake3_sent: String,
     blake3_delivered: String,
@@ -90,7 +91,7 @@ impl Report {
             seed,
             intact: verdict == "intact",
             verdict,
-            bytes_written: sides.written,
+            bytes: upload.bytes(),
             bytes_delivered: sides.received,
             blake3_sent: hex(&sides.sent_digest.finish()),
             blake3_delivered: hex(&sides.received_digest.finish()),
@@ -124,7 +125,7 @@ impl Report {
             "{}: {} of {} bytes delivered in {:.3} s of virtual time, BLAKE3 {same}\n",
             self.verdict,
             grouped(self.bytes_delivered),
-            grouped(self.bytes_written),
+            grouped(self.bytes),
             seconds(self.elapsed_ns),
         );
         let _ = write!(text, "goodput     {}", megabits(self.goodput_bits_per_second));

@@ -59,7 +59,7 @@ pub(super) struct Sides {
     key: u64,
     id: ConnectionId,
     stream: StreamId,
-    pub(super) written: u64,
+    written: u64,
     finished: bool,
     pub(super) sent_digest: Blake3,
     pub(super) received: u64,
@@ -269,6 +269,11 @@ impl Upload {
         let payload = u128::from(packet - OVERHEAD_BYTES);
         let bits = u128::from(rate.bits_per_second()) * passed / 1_000_000_000;
         u64::try_from(bits * payload / u128::from(packet)).ok()
+    }
+
+    /// How many bytes were to be sent.
+    pub(super) fn bytes(&self) -> u64 {
+        self.task.bytes.unwrap_or(self.sides.written)
     }
 
     /// What the network did to what the sender sent.
