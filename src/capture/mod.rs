@@ -4,7 +4,7 @@
 //! - [`reasons`]: the same run in words: what was lost, and what repaired it;
 //! - [`Lines`](jsonl::Lines): every event as a JSON line;
 //! - [`Plot`]: a connection of the transport over time, as SVG: windows, round trips, sequence;
-//! - [`Qlog`](qlog::Qlog): connections of the transport for viewers of QUIC;
+//! - [`Qlog`]: connections of the transport for viewers of QUIC;
 //! - [`Strip`]: the state diagrams along the run, frame by frame, as SVG;
 //! - [`figure`]: the state machines as SVG, from the transition tables that the code runs.
 //!
