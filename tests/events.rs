@@ -5,11 +5,18 @@
 use std::collections::BTreeSet;
 
 use rdtp::{
-    capture::jsonl,
+    capture::jsonl::{self, Lines},
     endpoint::DropReason,
-    sim::Transfer,
+    rng::Seed,
+    sim::{Ignore, Transfer, World},
     time::Instant,
     trace::{Fate, NodeId, PacketInfo, Place, Record, StateLabel, Tag, TraceEvent},
+    transport::{
+        connection::Event,
+        cookie::Secret,
+        host::{CookiePolicy, Host, HostConfig, HostEvent},
+        stream::StreamEvent,
+    },
     wire::{DecodeError, Kind},
 };
 use serde_json::{Value, json};
@@ -77,6 +84,68 @@ fn fields_are_those_of_the_documentation() {
     let corrupt = TraceEvent::ReceiveCorrupt { error: DecodeError::Checksum, bytes: 12 };
     assert_eq!(at_node(corrupt)["datagram_bytes"], json!(12));
     assert_eq!(at_node(TraceEvent::GaveUp { attempts: 50 })["attempts"], json!(50));
+}
+
+/// Every name of a transport's event that the documentation has is one that is written.
+#[test]
+fn events_of_the_transport_are_those_of_the_documentation() {
+    let host = |n: u8| {
+        let config = HostConfig { cookies: CookiePolicy::Always, ..HostConfig::default() };
+        Host::new(config, Secret::new([n; 16]), Seed::new(n.into())).unwrap()
+    };
+    let mut names = BTreeSet::new();
+    let mut frames = BTreeSet::new();
+    for network in [
+        "loss=3%,corrupt=3%,dup=3%,delay=20ms±15ms,jitter=reorder,rate=20mbit,queue=40kB",
+        "outage=300ms+3s/1h,delay=20ms,rate=20mbit,queue=40kB",
+    ] {
+        let mut world = World::new();
+        let (client, server) = (world.add(host(1)), world.add(host(2)));
+        world.connect(client, server, &network.parse().unwrap(), Seed::new(1));
+        let mut lines = Lines(String::new());
+        world.step(Instant::ZERO, &mut lines, &mut Ignore);
+        let id = world.endpoint_mut(client).open(Instant::ZERO, World::address(1));
+        let connection = world.endpoint_mut(client).get_mut(id).unwrap();
+        let stream = connection.open_stream(0).unwrap();
+        connection.write(stream, &vec![7; 900_000]).unwrap();
+        connection.finish(stream).unwrap();
+        let read = &mut |now, node, event: HostEvent, host: &mut Host| {
+            let Some(connection) = host.get_mut(event.id) else { return };
+            while let Ok(bytes) = connection.peek(stream) {
+                let len = bytes.len();
+                if len == 0 {
+                    break;
+                }
+                connection.consume(now, stream, len);
+            }
+            if matches!(event.event, Event::Stream(StreamEvent::Finished(_))) && node == NodeId(0) {
+                connection.close(now, 0, b"done");
+            }
+        };
+        world.run(Instant::from_nanos(60_000_000_000), &mut lines, read);
+        for line in lines.0.lines() {
+            let value: Value = serde_json::from_str(line).unwrap();
+            if value["event"] != "link" {
+                assert!(value["connection"].is_string() || value["connection"].is_null(), "{line}");
+                names.insert(value["event"].as_str().unwrap().to_owned());
+                frames.extend(value["frame"].as_str().map(String::from));
+            }
+        }
+    }
+    let source = include_str!("../src/capture/jsonl.rs");
+    let (_, documented) = source.split_once("# The production transport").unwrap();
+    let rows = documented.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let documented: BTreeSet<String> = rows
+        .filter_map(|row| row.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .skip(1)
+        .collect();
+    let strange: Vec<_> = names.difference(&documented).collect();
+    assert!(strange.is_empty(), "not in the documentation: {strange:?}");
+    let rare: Vec<_> = documented.difference(&names).map(String::as_str).collect();
+    assert!(rare.iter().all(|name| ["cut_undone"].contains(name)), "never written: {rare:?}");
+    let usual = ["ack", "ack_range", "connection_close", "max_stream_data", "padding", "stream"];
+    assert!(usual.iter().all(|name| frames.contains(*name)), "{frames:?}");
 }
 
 #[test]

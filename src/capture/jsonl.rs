@@ -36,6 +36,43 @@
 //! `added_bytes`), `duplicated`, `replayed`, `held` (with `packets`: how many may pass), `arrived`.
 //! Codes of `reason`: `unknown_peer`, `damaged`, `no_receiver`, `guard`, `inbox_full`, `peers_full`, `closed`.
 //!
+//! # The production transport
+//!
+//! Its lines also have `connection`: the ID that this side chose, 16 hexadecimal digits, or null for
+//! what belongs to none. Packets are told by their `packet` number and `datagram_bytes`, their length
+//! as UDP payload; streams by `stream`.
+//!
+//! | `event` | fields |
+//! | --- | --- |
+//! | `connection_started` | `peer`: its address; `remote`: what the peer is called; `accepted`: whether the peer opened it; `state` |
+//! | `connection_state` | `state_before`, `state_after`: opening, accepting, established, closing, draining, closed; `reason`: why it ended, in words, or null |
+//! | `packet_sent` | `packet`, `kind`, `datagram_bytes`, `eliciting`: whether it wants an ACK, `probe`: whether it leaves beyond the window, `frames`: the kinds that it holds |
+//! | `packet_received` | `packet`, `kind`, `datagram_bytes`, `frames` |
+//! | `packet_heard` | `kind`, `datagram_bytes`: a packet without a number |
+//! | `answered` | `kind`, `datagram_bytes`: what the host tells somebody without a connection |
+//! | `packet_discarded` | `packet`, null when it is not known; `kind`, null when it is illegible; `datagram_bytes`; `reason`; `detail` |
+//! | `frame` | `way`: `sent` or `received`; `packet`: in which; `frame`: its kind, with fields of its own |
+//! | `ack_received` | `largest`: the highest packet acknowledged; `acked_bytes`: of packets on their way, newly |
+//! | `packet_lost` | `packet`, `datagram_bytes`; `cause`: `packets` (later ones arrived), `time`, `restart` |
+//! | `spurious_loss` | `packet`, `datagram_bytes`: given up and acknowledged after all |
+//! | `persistent_congestion` | `packets`: how many were lost |
+//! | `cut_undone` | all losses of the last cut of the window were mistakes |
+//! | `rtt_updated` | `latest_ns`, `srtt_ns`, `rttvar_ns`, `min_ns`, `pto_ns` (RFC 9002, sections 5 and 6.2) |
+//! | `metrics` | `window_bytes`, `ssthresh_bytes` (null at first), `in_flight_bytes`, `pacing_bytes_per_second` |
+//! | `phase` | `phase_before`, `phase_after`: `slow_start`, `conservative_slow_start`, `congestion_avoidance`, `recovery` |
+//! | `probe_timeout` | `count`: how often in a row |
+//! | `limited` | `limit_before`, `limit_after`: `application`, `flow_control`, `congestion`, `pacing`, `validation` |
+//! | `stream` | `stream`; `change`: `opened`, `opened_by_peer`, `ended`, `finished`, `reset`, `stopped` (the last two with `code`) |
+//! | `stream_acked` | `stream`, `offset_bytes`, `length_bytes`, `fin` |
+//!
+//! The frames of a packet follow its line: `padding` and `datagram` (`length_bytes`), `ping`, `ack`
+//! (`largest`, `delay_ns`, `ranges`: how many it has), `ack_range` (`first`, `last`: a range of the ACK
+//! before, highest first, at most 64), `stream` (`stream`, `offset_bytes`, `length_bytes`, `fin`),
+//! `reset_stream` (`stream`, `code`, `final_size_bytes`), `stop_sending` (`stream`, `code`), `max_data`
+//! and `data_blocked` (`limit_bytes`), `max_stream_data` and `stream_data_blocked` (`stream`,
+//! `limit_bytes`), `max_streams` (`limit`), `ack_frequency` (`threshold`, `delay_ns`), `immediate_ack`,
+//! `connection_close` (`reason`).
+//!
 //! New events, fields and codes may be added; none of these changes its meaning.
 //!
 //! ```
@@ -48,9 +85,12 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
-use alloc::string::{String, ToString};
-use core::{fmt, fmt::Write as _, time::Duration};
+mod transport;
 
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use super::json::Object;
 use crate::{
     endpoint::DropReason,
     trace::{Fate, Observer, PacketInfo, Place, Record, Tag, TraceEvent},
@@ -126,6 +166,7 @@ fn event(object: &mut Object, event: &TraceEvent) {
         }
         TraceEvent::GaveUp { attempts } => object.number("attempts", (*attempts).into()),
         TraceEvent::Link { datagram, fate } => link(object, *datagram, *fate),
+        TraceEvent::Transport { connection, event } => transport::event(object, *connection, event),
     }
 }
 
@@ -145,6 +186,7 @@ fn name(event: &TraceEvent) -> &'static str {
         TraceEvent::Rtt { .. } => "rtt",
         TraceEvent::GaveUp { .. } => "gave_up",
         TraceEvent::Link { .. } => "link",
+        TraceEvent::Transport { event, .. } => transport::name(event),
     }
 }
 
@@ -208,72 +250,5 @@ fn link(object: &mut Object, datagram: u64, fate: Fate) {
         Fate::Extended { bytes } => object.count("added_bytes", bytes),
         Fate::Held { packets } => object.number("packets", packets.into()),
         _ => {}
-    }
-}
-
-/// A JSON object in the making (RFC 8259).
-struct Object(String);
-
-impl Object {
-    fn new() -> Self {
-        Self(String::from("{"))
-    }
-
-    fn key(&mut self, key: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.string(key);
-        self.0.push(':');
-    }
-
-    fn number(&mut self, key: &str, number: u64) {
-        self.key(key);
-        let _ = write!(self.0, "{number}");
-    }
-
-    fn count(&mut self, key: &str, count: usize) {
-        self.number(key, count as u64);
-    }
-
-    fn nanos(&mut self, key: &str, time: Duration) {
-        self.number(key, crate::time::nanos(time));
-    }
-
-    fn maybe(&mut self, key: &str, number: Option<u64>) {
-        match number {
-            Some(number) => self.number(key, number),
-            None => self.null(key),
-        }
-    }
-
-    fn null(&mut self, key: &str) {
-        self.key(key);
-        self.0.push_str("null");
-    }
-
-    fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        self.string(text);
-    }
-
-    /// A string with what section 7 of RFC 8259 wants escaped.
-    fn string(&mut self, text: &str) {
-        self.0.push('"');
-        for c in text.chars() {
-            match c {
-                '"' | '\\' => self.0.extend(['\\', c]),
-                c if u32::from(c) < 0x20 => {
-                    let _ = write!(self.0, "\\u{:04x}", u32::from(c));
-                }
-                c => self.0.push(c),
-            }
-        }
-        self.0.push('"');
-    }
-
-    fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
     }
 }

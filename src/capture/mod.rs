@@ -3,6 +3,8 @@
 //! - [`Ladder`]: the diagram of the textbook with time running down, as text and as SVG;
 //! - [`reasons`]: the same run in words: what was lost, and what repaired it;
 //! - [`Lines`](jsonl::Lines): every event as a JSON line;
+//! - [`Plot`]: a connection of the transport over time, as SVG: windows, round trips, sequence;
+//! - [`Qlog`]: connections of the transport for viewers of QUIC;
 //! - [`Strip`]: the state diagrams along the run, frame by frame, as SVG;
 //! - [`figure`]: the state machines as SVG, from the transition tables that the code runs.
 //!
@@ -12,12 +14,17 @@
 pub mod figure;
 pub mod jsonl;
 pub mod ladder;
+pub mod plot;
+pub mod qlog;
 pub mod reasons;
 pub mod strip;
 
+mod json;
 mod svg;
 
 pub use ladder::Ladder;
+pub use plot::Plot;
+pub use qlog::Qlog;
 pub use strip::Strip;
 
 use crate::time::Instant;

@@ -28,7 +28,7 @@ pub(crate) struct RecordingArgs {
     pub(crate) events: Option<PathBuf>,
 }
 
-/// The most blocks of a ladder over real sockets: some 60 MB.
+/// The most blocks of a ladder over real sockets, or of a long run: some 60 MB.
 const BLOCKS_MAX: usize = 1 << 17;
 
 pub(crate) fn is_dash(path: &Path) -> bool {
@@ -78,17 +78,23 @@ impl RecordingArgs {
         Ok(Recorder { arguments: self.clone(), ladder: Some(ladder), events, trace: false })
     }
 
+    /// A recorder whose ladder is bounded, and there only if it is to be written.
+    pub(crate) fn start_if_asked(&self, ladder: Ladder) -> Result<Recorder, Failure> {
+        let mut recorder = self.start(ladder.limited(BLOCKS_MAX))?;
+        if self.ladder.is_none() {
+            recorder.ladder = None;
+        }
+        Ok(recorder)
+    }
+
     /// A recorder for a run over real sockets, in which standard output has the results.
     fn start_live(&self, ladder: Ladder, trace: bool) -> Result<Recorder, Failure> {
         if self.events_own_stdout() {
             let what = "--events needs a file here: standard output has the results\n";
             clap::Error::raw(ErrorKind::ValueValidation, what).exit()
         }
-        let mut recorder = self.start(ladder.limited(BLOCKS_MAX))?;
+        let mut recorder = self.start_if_asked(ladder)?;
         recorder.trace = trace;
-        if self.ladder.is_none() {
-            recorder.ladder = None;
-        }
         Ok(recorder)
     }
 

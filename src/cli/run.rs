@@ -1,9 +1,11 @@
 //! `rdtp run`: one run in virtual time, as a ladder, as events and in words.
 
+mod transport;
+
 use core::fmt::Write as _;
 use std::{fs, io, path::PathBuf, process::ExitCode};
 
-use clap::Args;
+use clap::{Args, error::ErrorKind};
 use rdtp::{
     capture::{Ladder, reasons},
     classic::{Config, Spec},
@@ -24,6 +26,7 @@ use super::{
     step::{self, Start},
     transfer::{TimeoutRule, grouped},
 };
+use transport::TransportArgs;
 
 /// Run a protocol through a bad network in virtual time and see every packet.
 ///
@@ -32,20 +35,21 @@ use super::{
 #[derive(Debug, Args)]
 #[command(after_long_help = super::network::FAULTS)]
 pub(crate) struct Options {
-    /// rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M; illegal windows are allowed,
-    /// to see how they break
+    /// rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M, illegal windows too, to see
+    /// how they break; or transport, the production transport with an upload
     #[arg(value_name = "PROTOCOL")]
     name: String,
     /// Bad network between the two sides: a preset (lossy20, wifi, hostile, ...), faults such as
-    /// loss=20%,delay=25ms, or both; up.loss=at:2 loses the sender's second packet
-    #[arg(long, value_name = "FAULTS", default_value = "loss=20%,delay=25ms")]
-    link: Profile,
+    /// loss=20%,delay=25ms, or both; up.loss=at:2 loses the sender's second packet. Without it
+    /// loss=20%,delay=25ms; for transport loss=0.1%,delay=25ms,rate=20mbit,queue=128KiB
+    #[arg(long, value_name = "FAULTS")]
+    link: Option<Profile>,
     /// Seed of all chance; without one a new seed is drawn and printed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How many messages to send, or the file to send in pieces of 1000 bytes
-    #[arg(long, value_name = "N|FILE", default_value = "5")]
-    messages: String,
+    /// How many messages to send, or the file to send in pieces of 1000 bytes; without it 5
+    #[arg(long, value_name = "N|FILE")]
+    messages: Option<String>,
     #[command(flatten)]
     recording: RecordingArgs,
     /// Write the state diagrams along the run to this file as SVG, one frame a step
@@ -63,12 +67,12 @@ pub(crate) struct Options {
     /// Bits of a sequence number: --modulus 2^K
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=62))]
     bits: Option<u32>,
-    /// Checksum of each packet: none, internet, crc16 or crc32c
-    #[arg(long, value_name = "NAME", default_value_t)]
-    checksum: Checksum,
-    /// Retransmission timeout: fixed:50ms, adaptive or rfc6298
-    #[arg(long, value_name = "RULE", default_value = "adaptive")]
-    timeout: TimeoutRule,
+    /// Checksum of each packet: none, internet, crc16 or crc32c, which is the default
+    #[arg(long, value_name = "NAME")]
+    checksum: Option<Checksum>,
+    /// Retransmission timeout: fixed:50ms, adaptive, which is the default, or rfc6298
+    #[arg(long, value_name = "RULE")]
+    timeout: Option<TimeoutRule>,
     /// Be the network: step through the run, and drop, duplicate, corrupt or delay packets by
     /// commands that are read line by line
     #[arg(long, conflicts_with_all = ["link", "seed", "events", "json", "limit", "states"])]
@@ -79,7 +83,12 @@ pub(crate) struct Options {
     /// Print the result as one JSON object instead of the ladder
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    transport: TransportArgs,
 }
+
+/// The network, unless another is asked for.
+const LINK: &str = "loss=20%,delay=25ms";
 
 /// Bytes of a piece of a file.
 const PIECE: usize = 1_000;
@@ -94,10 +103,10 @@ impl Options {
     }
 
     fn messages(&self) -> Result<Vec<Vec<u8>>, Failure> {
-        if let Ok(count) = self.messages.parse::<u64>() {
-            return Ok((0..count).map(|n| format!("message {n}").into_bytes()).collect());
+        let Some(path) = &self.messages else { return Ok(numbered(5)) };
+        if let Ok(count) = path.parse::<u64>() {
+            return Ok(numbered(count));
         }
-        let path = &self.messages;
         let bytes = fs::read(path).map_err(|error| {
             Failure(format!("{path}: {error}; --messages takes a number or a file"))
         })?;
@@ -107,26 +116,57 @@ impl Options {
     fn config(&self, spec: Spec) -> Config {
         // rdt 1.0 has no header that could carry a checksum.
         let codec = if spec.fields().checksum {
-            Codec::Compact { checksum: self.checksum }
+            Codec::Compact { checksum: self.checksum.unwrap_or_default() }
         } else {
             Codec::Bare
         };
-        Config { codec, timeout: self.timeout.0, ..Config::default() }
+        let timeout = self.timeout.map_or(TimeoutRule::DEFAULT, |rule| rule.0);
+        Config { codec, timeout, ..Config::default() }
+    }
+
+    /// The first option that was given and that only the textbook's protocols have.
+    fn of_the_book(&self) -> Option<&'static str> {
+        let given = [
+            (self.messages.is_some(), "--messages"),
+            (self.states.is_some(), "--states"),
+            (self.window.is_some(), "--window"),
+            (self.modulus.is_some(), "--modulus"),
+            (self.bits.is_some(), "--bits"),
+            (self.checksum.is_some(), "--checksum"),
+            (self.timeout.is_some(), "--timeout"),
+            (self.step, "--step"),
+        ];
+        given.into_iter().find_map(|(given, name)| given.then_some(name))
     }
 }
 
+fn numbered(count: u64) -> Vec<Vec<u8>> {
+    (0..count).map(|n| format!("message {n}").into_bytes()).collect()
+}
+
 pub(crate) fn run(options: &Options) -> Outcome {
+    if options.name == "transport" {
+        return transport::run(options);
+    }
+    if let Some(option) = options.transport.given() {
+        let what = format!("{option} is for transport: rdtp run transport {option} ...\n");
+        clap::Error::raw(ErrorKind::ArgumentConflict, what).exit()
+    }
     let (spec, messages) = (options.spec()?, options.messages()?);
     if options.step {
         return walk(options, spec, messages);
     }
     let seed = seed_or_new(options.seed).number();
+    let link = match &options.link {
+        Some(link) => link.clone(),
+        None => LINK.parse()?,
+    };
     let transfer = Transfer::new(messages)
-        .over(options.link.clone())
+        .over(link.clone())
         .config(options.config(spec))
         .seed(seed)
         .limit(options.limit.0);
-    let title = format!("{spec} over {}, seed {seed}", options.link);
+    let title = format!("{spec} over {link}, seed {seed}");
     let mut recorder = options.recording.start(Ladder::new(&title))?;
     let mut strip = match &options.states {
         Some(_) => Some(states::begin(spec, &title, options.recording.whole)?),
@@ -147,7 +187,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         _ => None,
     };
     let ladder = recorder.finish(wrong)?.unwrap_or_else(|| Ladder::new(&title));
-    print(options, spec, seed, &ladder, &report)?;
+    print(options, (spec, &link), seed, &ladder, &report)?;
     let intact = report.verdict == Verdict::Intact;
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -162,7 +202,7 @@ fn walk(options: &Options, spec: Spec, messages: Vec<Vec<u8>>) -> Outcome {
 
 fn print(
     options: &Options,
-    spec: Spec,
+    (spec, link): (Spec, &Profile),
     seed: u64,
     ladder: &Ladder,
     report: &Report,
@@ -178,7 +218,7 @@ fn print(
         text.push_str(&ladder.to_text());
         text.push('\n');
     }
-    let result = RunReport::new(options, spec, seed, ladder, report);
+    let result = RunReport::new(link, spec, seed, ladder, report);
     if options.json {
         let json = serde_json::to_string(&result)?;
         say!("{text}{json}");
@@ -211,10 +251,10 @@ struct RunReport {
 }
 
 impl RunReport {
-    fn new(options: &Options, spec: Spec, seed: u64, ladder: &Ladder, report: &Report) -> Self {
+    fn new(link: &Profile, spec: Spec, seed: u64, ladder: &Ladder, report: &Report) -> Self {
         Self {
             protocol: spec.to_string(),
-            link: options.link.to_string(),
+            link: link.to_string(),
             seed,
             verdict: report.verdict.to_string(),
             intact: report.verdict == Verdict::Intact,
@@ -225,7 +265,7 @@ impl RunReport {
             data_sent: report.sender.data_sent,
             data_resent: report.sender.data_resent,
             feedback_sent: report.receiver.feedback_sent,
-            not_tolerated: options.link.channel().exceeds(spec.tolerates()),
+            not_tolerated: link.channel().exceeds(spec.tolerates()),
             reasons: reasons::explain(ladder),
         }
     }

@@ -91,6 +91,8 @@ impl ProtocolArgs {
 pub(crate) struct TimeoutRule(pub(crate) Timeout);
 
 impl TimeoutRule {
+    /// What holds when nothing else is asked for.
+    pub(crate) const DEFAULT: Timeout = Timeout::Adaptive(Self::ADAPTIVE);
     /// From a room to the other side of the world. A second at most, for a lossy link drives
     /// back-off to its limit now and then, and nothing moves meanwhile.
     const ADAPTIVE: Adaptive = Adaptive {

@@ -13,10 +13,12 @@ use super::{
     recovery::{Recovery, Settled},
     stats::{Limit, Stats},
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
+    traced::Told,
     validation::Validation,
 };
 use crate::{
     time::Instant,
+    trace::transport::{StreamChange, TransportEvent},
     wire::transport::{
         COOKIE_BYTES_MAX, CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Greeting,
         Params, ResetToken, StreamId, VERSION,
@@ -82,6 +84,7 @@ pub struct Connection {
     /// Until when pacing holds packets back.
     pub(super) paced_until: Option<Instant>,
     pub(super) stats: Stats,
+    pub(super) told: Told,
 }
 
 /// The cookie that the next open carries.
@@ -196,6 +199,7 @@ impl Connection {
             ack_wish: AckWish::default(),
             paced_until: None,
             stats: Stats::default(),
+            told: Told::default(),
             config,
         }
     }
@@ -218,7 +222,9 @@ impl Connection {
         if !self.life.is_alive() {
             return Err(OpenError::Closed);
         }
-        self.streams.open(priority)
+        let id = self.streams.open(priority)?;
+        self.trace_stream(id, StreamChange::Opened);
+        Ok(id)
     }
 
     /// Writes to a stream: as much of `data` as there is room for.
@@ -245,13 +251,17 @@ impl Connection {
     /// Ends a stream after what was written: the peer may go on sending its half.
     pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
         self.check_writable()?;
-        self.streams.finish(id)
+        self.streams.finish(id)?;
+        self.trace_stream(id, StreamChange::Ended);
+        Ok(())
     }
 
     /// Gives a stream up, with a reason of the application's.
     pub fn reset(&mut self, id: StreamId, code: u64) -> Result<(), WriteError> {
         self.check_writable()?;
-        self.streams.reset(id, code)
+        self.streams.reset(id, code)?;
+        self.trace_stream(id, StreamChange::Reset(code));
+        Ok(())
     }
 
     /// Asks the peer to send no more of a stream, with a reason of the application's.
@@ -324,8 +334,11 @@ impl Connection {
     /// What to tell the application next.
     pub fn poll_event(&mut self) -> Option<Event> {
         // What happened to streams before the end is told before the end.
-        let stream = self.streams.poll_event().map(Event::Stream);
-        stream.or_else(|| self.events.pop_front())
+        let stream = self.streams.poll_event();
+        if let Some(event) = &stream {
+            self.trace_stream_event(event);
+        }
+        stream.map(Event::Stream).or_else(|| self.events.pop_front())
     }
 
     /// Whether there is something to tell.
@@ -425,7 +438,13 @@ impl Connection {
         for content in self.settled.acked.drain(..) {
             match content {
                 Content::Ack { largest } => self.acks.on_acked(largest),
-                content => self.streams.on_acked(&content),
+                content => {
+                    if let Content::Stream { id, bytes, fin } = &content {
+                        let tracer = &mut self.recovery.tracer;
+                        tracer.emit(|| TransportEvent::acked(*id, bytes, *fin));
+                    }
+                    self.streams.on_acked(&content);
+                }
             }
         }
         for content in self.settled.lost.drain(..) {
@@ -489,26 +508,11 @@ impl Connection {
                 .recovery
                 .delivery_rate()
                 .map_or(0, |rate| rate.bytes_per_second),
-            limited_by: self.limited_by(),
+            limited_by: self.held_up_by().unwrap_or(Limit::Application),
             recovery: *self.recovery.stats(),
             stream_bytes_sent: self.streams.sent_bytes(),
             stream_bytes_resent: self.streams.resent_bytes(),
             ..self.stats
-        }
-    }
-
-    fn limited_by(&self) -> Limit {
-        let mss = self.config.packet_bytes as u64;
-        if self.validation.budget() < mss {
-            Limit::Validation
-        } else if self.recovery.room() < mss {
-            Limit::Congestion
-        } else if self.streams.has_data() && self.paced_until.is_some() {
-            Limit::Pacing
-        } else if self.streams.is_held_up() {
-            Limit::FlowControl
-        } else {
-            Limit::Application
         }
     }
 }

@@ -19,6 +19,10 @@ use crate::{
     endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
     rng::{Rng, Seed},
     time::Instant,
+    trace::{
+        TraceEvent, Tracer,
+        transport::{PacketKind, TransportEvent},
+    },
     wire::transport::{
         CHALLENGE_BYTES_MAX, ConnectionId, Greeting, Packet, Params, VERSION, Writer, seal,
     },
@@ -133,6 +137,8 @@ pub struct Host {
     news: VecDeque<ConnectionId>,
     half_open: usize,
     answers: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// Events of all connections, in order.
+    tracer: Tracer,
 }
 
 impl Host {
@@ -153,6 +159,7 @@ impl Host {
             news: VecDeque::new(),
             half_open: 0,
             answers: VecDeque::new(),
+            tracer: Tracer::default(),
         })
     }
 
@@ -193,7 +200,8 @@ impl Host {
         Identity { id, first_number, token: self.secret.reset_token(id) }
     }
 
-    fn insert(&mut self, connection: Connection) {
+    fn insert(&mut self, mut connection: Connection) {
+        connection.set_tracing(self.tracer.is_on());
         let (id, remote) = (connection.local_id(), connection.remote_id());
         self.peers.insert((connection.peer(), remote), id);
         let connection = Box::new(connection);
@@ -227,6 +235,7 @@ impl Host {
     fn look_at(&mut self, now: Instant, id: ConnectionId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let connection = &mut entry.connection;
+        collect(&mut self.tracer, id, connection);
         let before = entry.flags;
         let flags = &mut entry.flags;
         flags.touched = false;
@@ -338,6 +347,35 @@ impl Host {
         entry.connection.handle_packet(now, meta, packet, bytes)
     }
 
+    /// The connection that a packet is meant for.
+    fn addressee(&self, source: SocketAddr, packet: &Packet<'_>) -> Option<ConnectionId> {
+        match *packet {
+            Packet::Open { greeting, .. } => self.peers.get(&(source, greeting.from)).copied(),
+            Packet::Reset { to, .. } => self.peers.get(&(source, to)).copied(),
+            _ => Some(packet.to()).filter(|to| self.entries.contains_key(to)),
+        }
+    }
+
+    /// A datagram was not taken.
+    fn trace_discard(
+        &mut self,
+        source: SocketAddr,
+        packet: Option<&Packet<'_>>,
+        bytes: usize,
+        reason: DropReason,
+    ) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        let connection = packet.and_then(|packet| self.addressee(source, packet));
+        let there = connection.and_then(|id| self.get(id));
+        let number = there.zip(packet).and_then(|(there, packet)| there.number_of(packet));
+        let kind = packet.map(PacketKind::of);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let event = TransportEvent::PacketDiscarded { number, kind, bytes, reason };
+        self.tracer.emit(|| TraceEvent::Transport { connection, event });
+    }
+
     /// A packet for a connection that is not here: perhaps it was before a restart, or it is over
     /// and the peer has missed that.
     fn handle_unknown(&mut self, meta: RecvMeta, to: ConnectionId, bytes: usize) -> Disposition {
@@ -364,7 +402,11 @@ impl Endpoint for Host {
     fn handle_datagram(&mut self, now: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition {
         let packet = match Packet::decode(datagram) {
             Ok(packet) => packet,
-            Err(error) => return Disposition::Discarded(DropReason::Damaged(error)),
+            Err(error) => {
+                let reason = DropReason::Damaged(error);
+                self.trace_discard(meta.source, None, datagram.len(), reason);
+                return Disposition::Discarded(reason);
+            }
         };
         let bytes = datagram.len();
         let disposition = match packet {
@@ -384,6 +426,9 @@ impl Endpoint for Host {
             _ => Disposition::Discarded(DropReason::UnknownPeer),
         };
         self.refresh(now);
+        if let Disposition::Discarded(reason) = disposition {
+            self.trace_discard(meta.source, Some(&packet), bytes, reason);
+        }
         disposition
     }
 
@@ -409,6 +454,13 @@ impl Endpoint for Host {
         if let Some((destination, bytes)) = self.answers.front()
             && batch.put(bytes)
         {
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            if self.tracer.is_on()
+                && let Ok(packet) = Packet::decode(bytes)
+            {
+                let event = TransportEvent::Answered { kind: PacketKind::of(&packet), bytes: len };
+                self.tracer.emit(|| TraceEvent::Transport { connection: None, event });
+            }
             let transmit = Transmit {
                 destination: *destination,
                 ecn: Ecn::NotEct,
@@ -463,5 +515,34 @@ impl Endpoint for Host {
             }
         }
         None
+    }
+
+    fn set_tracing(&mut self, on: bool) {
+        self.tracer.set(on);
+        for (&id, entry) in &mut self.entries {
+            entry.connection.set_tracing(on);
+            if !core::mem::replace(&mut entry.flags.touched, true) {
+                self.touched.push(id);
+            }
+        }
+    }
+
+    fn poll_trace(&mut self) -> Option<TraceEvent> {
+        if self.tracer.is_on() {
+            // What the application did is reported when it happened, not with the next datagram.
+            for id in &self.touched {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    collect(&mut self.tracer, *id, &mut entry.connection);
+                }
+            }
+        }
+        self.tracer.take()
+    }
+}
+
+/// Takes over what a connection has recorded.
+fn collect(tracer: &mut Tracer, id: ConnectionId, connection: &mut Connection) {
+    while let Some(event) = connection.poll_trace() {
+        tracer.emit(|| TraceEvent::Transport { connection: Some(id), event });
     }
 }

@@ -67,13 +67,13 @@ impl Connection {
         if !self.life.is_alive() {
             return self.handle_late(now, packet);
         }
+        self.trace_arrival(packet, bytes);
         let disposition = match *packet {
             Packet::Data { number, frames, .. } => {
                 if self.life.is_opening() {
                     return self.refuse("data before the handshake");
                 }
-                let expected = self.acks.largest().map_or(0, |largest| largest + 1);
-                self.handle_frames(now, meta, expand_number(number, expected), frames)
+                self.handle_frames(now, meta, self.whole_number(number), frames)
             }
             Packet::Open { greeting, frames, .. } if self.acceptor => {
                 self.validation.on_received(bytes);
@@ -99,6 +99,12 @@ impl Connection {
             }
         }
         disposition
+    }
+
+    /// The number of which a data packet carries the low half.
+    pub(super) fn whole_number(&self, low: u32) -> u64 {
+        let expected = self.acks.largest().map_or(0, |largest| largest + 1);
+        expand_number(low, expected)
     }
 
     pub(super) fn refuse(&self, reason: &'static str) -> Disposition {

@@ -1,45 +1,7 @@
 //! From opening to closed: the states of a connection, and who may move it between them.
 
-use core::fmt;
-
+pub use crate::trace::transport::CloseReason;
 use crate::{time::Instant, wire::transport::CloseCode};
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseReason {
-    /// This side closed it.
-    Local(CloseCode),
-    /// The peer closed it.
-    Peer(CloseCode),
-    /// The peer was silent for too long.
-    Idle,
-    /// Nobody answered.
-    Unreachable,
-    /// The peer has lost its state: it was restarted, or it closed and its word of that was lost.
-    Reset,
-    /// The peer does not speak our version.
-    Version,
-    /// What the peer answered does not fit what it was offered: somebody changed it on the way.
-    Downgrade,
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local(code) => write!(f, "closed from this side: {code}"),
-            Self::Peer(code) => write!(f, "closed by the peer: {code}"),
-            Self::Idle => f.write_str("the peer was silent for too long"),
-            Self::Unreachable => f.write_str("nobody answered"),
-            Self::Reset => {
-                f.write_str("the peer has forgotten the connection: restarted, or closed long ago")
-            }
-            Self::Version => f.write_str("the peer speaks no version that we do"),
-            Self::Downgrade => f.write_str("the handshake was changed on its way"),
-        }
-    }
-}
-
-impl core::error::Error for CloseReason {}
 
 /// The states. Only this file moves between them.
 ///

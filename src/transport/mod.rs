@@ -93,4 +93,5 @@ pub mod recovery;
 pub mod rtt;
 pub mod stats;
 pub mod stream;
+mod traced;
 pub mod validation;

@@ -6,6 +6,7 @@ use super::{
     connection::{AckWish, Connection},
     host::MIN_ANSWERED_PACKET,
     ledger::Content,
+    stats::Limit,
 };
 use crate::{
     batch::Batch,
@@ -103,6 +104,21 @@ impl Connection {
         if ack { Plan::Ack } else { Plan::Nothing }
     }
 
+    /// What keeps the next packet from leaving; `None` when it can leave now.
+    pub(super) fn held_up_by(&self) -> Option<Limit> {
+        if !self.wants_to_send() {
+            let windows = self.streams.is_held_up();
+            return Some(if windows { Limit::FlowControl } else { Limit::Application });
+        }
+        if !self.has_budget() {
+            Some(Limit::Validation)
+        } else if !self.has_room() {
+            Some(Limit::Congestion)
+        } else {
+            self.paced_until.map(|_| Limit::Pacing)
+        }
+    }
+
     /// Whether there is anything that needs a packet which the window allows.
     fn wants_to_send(&self) -> bool {
         self.ping
@@ -175,7 +191,8 @@ impl Connection {
             seal(writer.written());
             let len = writer.len();
             // Nobody acknowledges it, but its number is used.
-            self.recovery.on_sent(now, len, false, []);
+            let number = self.recovery.on_sent(now, len, false, []);
+            self.trace_sent(number, false, false, writer.written());
             return len;
         }
         self.write_ack(now, &mut writer);
@@ -196,7 +213,9 @@ impl Connection {
         if eliciting {
             self.asked_at = if self.heard_at >= self.asked_at { now } else { self.asked_at };
         }
-        self.recovery.on_sent(now, len, eliciting, self.contents.drain(..));
+        let probe = eliciting && self.recovery.is_probing();
+        let number = self.recovery.on_sent(now, len, eliciting, self.contents.drain(..));
+        self.trace_sent(number, eliciting, probe, writer.written());
         len
     }
 

@@ -16,7 +16,15 @@ use super::{
     pacer::Pacer,
     rtt::{GRANULARITY, Rtt},
 };
-use crate::{buf::RangeSet, time::Instant, wire::transport::Ack};
+use crate::{
+    buf::RangeSet,
+    time::Instant,
+    trace::{
+        Tracer,
+        transport::{LossCause, Phase, TransportEvent},
+    },
+    wire::transport::Ack,
+};
 
 /// Probe timeouts back off to this, or to eight round trips where those are longer: after an outage
 /// the transfer must not sleep for minutes.
@@ -96,6 +104,8 @@ pub struct Recovery {
     /// The last rate measured.
     rate: Option<RateSample>,
     stats: RecoveryStats,
+    /// What the whole connection has to report, in order.
+    pub(super) tracer: Tracer<TransportEvent>,
 }
 
 impl Recovery {
@@ -121,6 +131,7 @@ impl Recovery {
             delivery: Delivery::default(),
             rate: None,
             stats: RecoveryStats::default(),
+            tracer: Tracer::default(),
         }
     }
 
@@ -172,12 +183,17 @@ impl Recovery {
         let in_flight_bytes = self.ledger.in_flight_bytes();
         let newly = self.take_ranges(now, ack, settled);
         self.undo_if_mistaken(now);
+        let bytes = newly.bytes;
+        if newly.newest.is_some() {
+            self.tracer.emit(|| TransportEvent::AckReceived { largest, bytes });
+        }
         let Some(newest) = newly.newest else { return Ok(false) };
         self.largest_acked = Some(self.largest_acked.map_or(largest, |old| old.max(largest)));
         let rtt = (newest.0 == largest && newly.eliciting).then(|| now - newest.1.at);
         if let Some(sample) = rtt {
             self.rtt.sample(sample, ack.delay.min(delay_max));
             self.first_rtt_at.get_or_insert(now);
+            self.trace_rtt(delay_max);
         }
         self.stats.delivered_bytes = self.delivery.delivered_bytes();
         let rate = self.delivery.sample(self.rtt.min());
@@ -247,6 +263,7 @@ impl Recovery {
             }
         } else {
             self.stats.spurious_packets += 1;
+            self.tracer.emit(|| TransportEvent::SpuriousLoss { number, bytes: sent.bytes });
             self.loss.on_spurious(ahead.unwrap_or(0), now - sent.at);
             self.cuts.on_spurious(sent.at);
         }
@@ -257,6 +274,7 @@ impl Recovery {
         while self.cuts.pop_mistake() {
             self.controller.on_undo(now);
             self.stats.undone_events += 1;
+            self.tracer.emit(|| TransportEvent::CutUndone);
             self.prr = None;
         }
     }
@@ -276,6 +294,7 @@ impl Recovery {
         let in_flight_bytes = self.ledger.in_flight_bytes();
         let last_at = self.ledger.get(last).map_or(now, |(sent, _)| sent.at);
         let persistent = self.is_persistent(lost);
+        self.trace_lost(lost, false);
         self.lose(lost, settled);
         self.stats.lost_packets += lost.len() as u64;
         if self.cuts.latest().is_none_or(|cut| last_at > cut) {
@@ -287,6 +306,8 @@ impl Recovery {
             }
         }
         if persistent {
+            let packets = lost.len() as u64;
+            self.tracer.emit(|| TransportEvent::PersistentCongestion { packets });
             self.controller.on_persistent_congestion(now);
             self.cuts.stand();
             self.prr = None;
@@ -377,6 +398,8 @@ impl Recovery {
         }
         self.ptos += 1;
         self.stats.probe_timeouts += 1;
+        let count = self.ptos;
+        self.tracer.emit(|| TransportEvent::ProbeTimeout { count });
         self.probes = PROBES;
         // The next deadline counts from here even if nothing can be sent.
         self.last_eliciting_at = now;
@@ -395,6 +418,7 @@ impl Recovery {
         lost.clear();
         let next = self.ledger.next();
         lost.extend(self.ledger.flying_below(next).map(|(number, _)| number));
+        self.trace_lost(&lost, true);
         self.lose(&lost, settled);
         settled.lost_numbers = lost;
         (self.loss_at, self.ptos, self.probes) = (None, 0, 0);
@@ -491,6 +515,40 @@ impl Recovery {
     /// What was counted.
     pub const fn stats(&self) -> &RecoveryStats {
         &self.stats
+    }
+
+    /// Where congestion control is.
+    pub fn phase(&self) -> Phase {
+        if self.prr.is_some() { Phase::Recovery } else { self.controller.phase() }
+    }
+
+    fn trace_rtt(&mut self, delay_max: Duration) {
+        let rtt = self.rtt;
+        self.tracer.emit(|| TransportEvent::Rtt {
+            latest: rtt.latest(),
+            smoothed: rtt.smoothed(),
+            variance: rtt.variance(),
+            min: rtt.min(),
+            pto: rtt.pto() + delay_max,
+        });
+    }
+
+    fn trace_lost(&mut self, lost: &[u64], restart: bool) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        for &number in lost {
+            let bytes = self.ledger.get(number).map_or(0, |(sent, _)| sent.bytes);
+            let ahead = self.largest_acked.map_or(0, |largest| largest.saturating_sub(number));
+            let cause = if restart {
+                LossCause::Restart
+            } else if ahead >= self.loss.packet_threshold() {
+                LossCause::Packets
+            } else {
+                LossCause::Time
+            };
+            self.tracer.emit(|| TransportEvent::PacketLost { number, bytes, cause });
+        }
     }
 }
 

@@ -3,22 +3,7 @@
 use core::time::Duration;
 
 use super::recovery::RecoveryStats;
-
-/// What holds sending up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Limit {
-    /// Nothing but the application, which has nothing to send.
-    #[default]
-    Application,
-    /// A window of the peer's.
-    FlowControl,
-    /// The congestion window.
-    Congestion,
-    /// Pacing: the next packet has its time.
-    Pacing,
-    /// The peer's address is not known to be its own.
-    Validation,
-}
+pub use crate::trace::transport::Limit;
 
 /// A snapshot of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

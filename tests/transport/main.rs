@@ -9,6 +9,7 @@ mod many;
 mod pair;
 mod rows;
 mod sweep;
+mod traced;
 mod wire;
 
 /// Bytes that tell where they belong.

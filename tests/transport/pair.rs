@@ -7,7 +7,7 @@ use rdtp::{
     rng::Seed,
     sim::{Application, World},
     time::Instant,
-    trace::NodeId,
+    trace::{NodeId, Observer},
     transport::{
         connection::Event,
         cookie::Secret,
@@ -158,9 +158,19 @@ impl Upload {
 
     /// Runs until both directions are done, or `limit` has passed.
     pub(crate) fn run(&mut self, world: &mut World<Host>, limit: Duration) {
+        self.watch(world, limit, &mut ());
+    }
+
+    /// The same, seen by somebody.
+    pub(crate) fn watch(
+        &mut self,
+        world: &mut World<Host>,
+        limit: Duration,
+        observer: &mut impl Observer,
+    ) {
         let end = Instant::ZERO + limit;
-        world.step(Instant::ZERO, &mut (), self);
-        while self.done_at.is_none() && world.step(end, &mut (), self) {}
+        world.step(Instant::ZERO, observer, self);
+        while self.done_at.is_none() && world.step(end, observer, self) {}
     }
 }
 

@@ -26,6 +26,7 @@ mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
+mod transport;
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -40,7 +41,7 @@ use crate::{
     endpoint::DropReason,
     time::Instant,
     trace::{Fate, NodeId, Observer, PacketInfo, Place, Record, Side, StateLabel, Tag, TraceEvent},
-    wire::{DecodeError, Kind},
+    wire::{DecodeError, Kind, transport::StreamId},
 };
 
 /// A side of the diagram.
@@ -77,6 +78,8 @@ pub struct Arrow {
     pub from: Edge,
     /// What it is.
     pub packet: PacketInfo,
+    /// What it is called instead, where people call it otherwise.
+    pub label: Option<String>,
     /// 1 for the first time, 2 for the first retransmission, ...
     pub attempt: u32,
     /// Which message it carries, counted from 0, when that can be told.
@@ -101,6 +104,11 @@ impl Arrow {
     /// Whether it is a data packet that had been sent before.
     pub fn is_again(&self) -> bool {
         self.attempt > 1
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        self.label.clone().unwrap_or_else(|| self.packet.to_string())
     }
 
     /// Whether it carries data.
@@ -150,6 +158,10 @@ pub enum Note {
     Confirmed(u64),
     /// The sender gave up.
     GaveUp,
+    /// What a packet holds, or what became of a stream.
+    Holds(String),
+    /// A loss, or what a sender takes for one.
+    Alarm(String),
 }
 
 impl Note {
@@ -171,6 +183,7 @@ impl Note {
             Self::Stray(packet) => format!("{packet} arrives"),
             Self::Confirmed(total) => format!("{total} confirmed"),
             Self::GaveUp => "gives up".to_string(),
+            Self::Holds(words) | Self::Alarm(words) => words.clone(),
         }
     }
 }
@@ -209,6 +222,7 @@ impl Block {
                     | Note::Damaged(_)
                     | Note::Copy
                     | Note::GaveUp
+                    | Note::Alarm(_)
             )
         });
         let odd_arrow = self.arrow.and_then(|(at, _)| arrows.get(at)).is_some_and(|arrow| {
@@ -235,6 +249,10 @@ pub struct Ladder {
     messages: [u64; 2],
     /// Which message the newest packet of a number carries.
     carries: BTreeMap<(Edge, u64), u64>,
+    /// The number of the first packet of the transport that each side sent: others count from it.
+    first: [Option<u64>; 2],
+    /// Bytes of streams that each side has sent.
+    written: BTreeMap<(Edge, StreamId), u64>,
     by_datagram: BTreeMap<(Edge, u64), usize>,
     /// Packets whose arrival no link will report.
     flying: BTreeMap<Label, VecDeque<usize>>,
@@ -269,6 +287,8 @@ impl Ladder {
             sent: [0; 2],
             messages: [0; 2],
             carries: BTreeMap::new(),
+            first: [None; 2],
+            written: BTreeMap::new(),
             by_datagram: BTreeMap::new(),
             flying: BTreeMap::new(),
             sight: Sight::default(),
@@ -370,6 +390,7 @@ impl Ladder {
         self.arrows.push(Arrow {
             from: edge,
             packet,
+            label: None,
             attempt,
             message,
             sent: at,
@@ -521,6 +542,7 @@ impl Observer for Ladder {
                 }
             }
             TraceEvent::GaveUp { .. } => self.note(at, edge, Note::GaveUp),
+            TraceEvent::Transport { event, .. } => self.transport(at, edge, &event),
             TraceEvent::Send { .. } | TraceEvent::Rtt { .. } | TraceEvent::Link { .. } => {}
         }
     }

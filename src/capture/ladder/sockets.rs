@@ -137,6 +137,7 @@ impl Ladder {
         self.arrows.push(Arrow {
             from: edge.other(),
             packet,
+            label: None,
             attempt: 1,
             message: None,
             sent: at,

@@ -76,14 +76,19 @@ fn words(block: &Block) -> Vec<(&'static str, String)> {
 fn note_class(note: &Note) -> Option<(&'static str, String)> {
     let class = match note {
         Note::TimerSet(..) | Note::TimerOff(_) => return None,
-        Note::Timeout(_) | Note::Damaged(_) | Note::GaveUp | Note::Deliver { wrong: true, .. } => {
-            "bad-t"
-        }
+        Note::Timeout(_)
+        | Note::Damaged(_)
+        | Note::GaveUp
+        | Note::Alarm(_)
+        | Note::Deliver { wrong: true, .. } => "bad-t",
         Note::Deliver { .. } => "up-t",
         Note::State(_) => "ink",
-        Note::Ignored(_) | Note::Copy | Note::Rule(_) | Note::Stray(_) | Note::Confirmed(_) => {
-            "muted"
-        }
+        Note::Ignored(_)
+        | Note::Copy
+        | Note::Rule(_)
+        | Note::Stray(_)
+        | Note::Confirmed(_)
+        | Note::Holds(_) => "muted",
     };
     Some((class, note.text()))
 }
@@ -289,9 +294,9 @@ fn label(arrow: &Arrow, fall: i64, sheet: &Sheet, out: &mut String) {
         format!("{sign}{}.{:03}", thousandths.abs() / 1000, thousandths.abs() % 1000)
     };
     let words = match arrow.attempt {
-        0 | 1 => arrow.packet.to_string(),
-        2 => format!("{} again", arrow.packet),
-        attempt => format!("{}, attempt {attempt}", arrow.packet),
+        0 | 1 => arrow.name(),
+        2 => format!("{} again", arrow.name()),
+        attempt => format!("{}, attempt {attempt}", arrow.name()),
     };
     let _ = writeln!(
         out,

@@ -202,7 +202,7 @@ fn route(ladder: &Ladder, places: &[Option<usize>], rows: &mut [Row]) {
 }
 
 fn label(arrow: &Arrow) -> String {
-    format!(" {} ", arrow.packet)
+    format!(" {} ", arrow.name())
 }
 
 /// A free column for the upright part of an arrow; packets that keep their order do not cross.
@@ -333,6 +333,9 @@ fn legend(ladder: &Ladder, out: &mut String) {
     }
     if ladder.arrows.iter().any(|arrow| arrow.damaged) {
         words.push("* damaged on the way");
+    }
+    if ladder.arrows.iter().any(|arrow| arrow.label.is_some()) {
+        words.push("numbers count from each side's first");
     }
     if ladder.sight == Sight::OneSide {
         words.push("┄ into the network, or out of it");

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use super::{AckSample, Controller, HyStart, MIN_WINDOW_PACKETS, history::History, initial_window};
+use super::{
+    AckSample, Controller, HyStart, MIN_WINDOW_PACKETS, Phase, history::History, initial_window,
+};
 use crate::time::Instant;
 
 /// What is left of the window after a loss, in tenths (section 4.6).
@@ -134,6 +136,10 @@ impl Controller for Cubic {
 
     fn ssthresh(&self) -> u64 {
         self.ssthresh
+    }
+
+    fn phase(&self) -> Phase {
+        self.hystart.phase(self.window < self.ssthresh)
     }
 
     fn on_ack(&mut self, ack: &AckSample) {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::AckSample;
+use super::{AckSample, Phase};
 
 /// Samples that a round needs (RFC 9406 section 4.3, N_RTT_SAMPLE).
 const SAMPLES: u32 = 8;
@@ -14,7 +14,7 @@ const GROWTH_DIVISOR: u64 = 4;
 const ROUNDS: u32 = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum Stage {
     SlowStart,
     /// Conservative slow start: the delay rose; perhaps it falls again.
     Conservative {
@@ -27,7 +27,7 @@ enum Phase {
 /// Watches the round trips of slow start, a round at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HyStart {
-    phase: Phase,
+    stage: Stage,
     /// The round ends when a packet of this number or above is acknowledged.
     round_end: u64,
     round_min: Option<Duration>,
@@ -38,7 +38,7 @@ pub struct HyStart {
 impl Default for HyStart {
     fn default() -> Self {
         Self {
-            phase: Phase::SlowStart,
+            stage: Stage::SlowStart,
             round_end: 0,
             round_min: None,
             last_round_min: None,
@@ -50,9 +50,9 @@ impl Default for HyStart {
 impl HyStart {
     /// By how much the window grows for this ACK, in bytes.
     pub fn on_ack(&mut self, ack: &AckSample) -> u64 {
-        let growth = match self.phase {
-            Phase::Conservative { .. } => ack.growth_bytes / GROWTH_DIVISOR,
-            Phase::SlowStart | Phase::Over => ack.growth_bytes,
+        let growth = match self.stage {
+            Stage::Conservative { .. } => ack.growth_bytes / GROWTH_DIVISOR,
+            Stage::SlowStart | Stage::Over => ack.growth_bytes,
         };
         if let Some(rtt) = ack.rtt {
             self.round_min = Some(self.round_min.map_or(rtt, |min| min.min(rtt)));
@@ -71,24 +71,24 @@ impl HyStart {
         if self.samples < SAMPLES {
             return;
         }
-        match self.phase {
-            Phase::SlowStart => {
+        match self.stage {
+            Stage::SlowStart => {
                 let threshold = (last / 8).clamp(THRESH_MIN, THRESH_MAX);
                 if now >= last + threshold {
-                    self.phase = Phase::Conservative { baseline: now, rounds: 0 };
+                    self.stage = Stage::Conservative { baseline: now, rounds: 0 };
                 }
             }
             // The rise was an accident.
-            Phase::Conservative { baseline, .. } if now < baseline => self.phase = Phase::SlowStart,
-            Phase::Conservative { .. } | Phase::Over => {}
+            Stage::Conservative { baseline, .. } if now < baseline => self.stage = Stage::SlowStart,
+            Stage::Conservative { .. } | Stage::Over => {}
         }
     }
 
     fn next_round(&mut self, next: u64) {
-        if let Phase::Conservative { rounds, .. } = &mut self.phase {
+        if let Stage::Conservative { rounds, .. } = &mut self.stage {
             *rounds += 1;
             if *rounds >= ROUNDS {
-                self.phase = Phase::Over;
+                self.stage = Stage::Over;
             }
         }
         self.round_end = next;
@@ -96,15 +96,24 @@ impl HyStart {
         self.samples = 0;
     }
 
+    /// Where congestion control is, given whether the window is below the threshold.
+    pub const fn phase(&self, slow_start: bool) -> Phase {
+        match (slow_start, self.stage) {
+            (false, _) => Phase::CongestionAvoidance,
+            (true, Stage::Conservative { .. }) => Phase::ConservativeSlowStart,
+            (true, _) => Phase::SlowStart,
+        }
+    }
+
     /// Whether slow start should end here.
     pub const fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
+        matches!(self.stage, Stage::Over)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::transport::cc::{Controller, NewReno, tests::rounds_from};
+    use crate::transport::cc::{Controller, NewReno, Phase, tests::rounds_from};
 
     const MSS: u64 = 1000;
 
@@ -113,11 +122,14 @@ mod tests {
         let mut reno = NewReno::new(MSS);
         rounds_from(&mut reno, 0, 3, 50);
         assert_eq!((reno.window(), reno.ssthresh()), (80 * MSS, u64::MAX));
+        assert_eq!(reno.phase(), Phase::SlowStart);
         rounds_from(&mut reno, 1_000, 1, 60);
         let conservative = reno.window();
         assert!((81 * MSS..160 * MSS).contains(&conservative), "{conservative}");
+        assert_eq!(reno.phase(), Phase::ConservativeSlowStart);
         rounds_from(&mut reno, 2_000, 6, 70);
         assert!(reno.ssthresh() < 400 * MSS, "{}", reno.ssthresh());
+        assert_eq!(reno.phase(), Phase::CongestionAvoidance);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub use hystart::HyStart;
 pub use new_reno::NewReno;
 pub use prr::Prr;
 
+pub use crate::trace::transport::Phase;
+
 use super::delivery::RateSample;
 use crate::time::Instant;
 
@@ -70,6 +72,11 @@ pub trait Controller: fmt::Debug + Send {
 
     /// Above which window growth is careful: ssthresh; `u64::MAX` before the first congestion.
     fn ssthresh(&self) -> u64;
+
+    /// Where it is, for traces; whoever calls knows whether losses are being repaired.
+    fn phase(&self) -> Phase {
+        if self.window() < self.ssthresh() { Phase::SlowStart } else { Phase::CongestionAvoidance }
+    }
 
     /// Packets were acknowledged.
     fn on_ack(&mut self, ack: &AckSample);

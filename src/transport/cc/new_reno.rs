@@ -1,6 +1,8 @@
 //! NewReno as RFC 9002 section 7 and appendix B write it down.
 
-use super::{AckSample, Controller, HyStart, MIN_WINDOW_PACKETS, history::History, initial_window};
+use super::{
+    AckSample, Controller, HyStart, MIN_WINDOW_PACKETS, Phase, history::History, initial_window,
+};
 use crate::time::Instant;
 
 /// Additive increase, multiplicative decrease: a packet more each round trip, half at a loss.
@@ -45,6 +47,10 @@ impl Controller for NewReno {
 
     fn ssthresh(&self) -> u64 {
         self.ssthresh
+    }
+
+    fn phase(&self) -> Phase {
+        self.hystart.phase(self.window < self.ssthresh)
     }
 
     fn on_ack(&mut self, ack: &AckSample) {

@@ -4,13 +4,19 @@
 //! the [`Record`] to an [`Observer`]. Every discarded packet says which guard refused it and in
 //! which state.
 
+mod frames;
+pub mod transport;
+
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{fmt, time::Duration};
+
+pub use frames::{FrameInfo, FrameKinds};
+pub use transport::TransportEvent;
 
 use crate::{
     seq::Seq,
     time::Instant,
-    wire::{DecodeError, Kind},
+    wire::{DecodeError, Kind, transport::ConnectionId},
 };
 
 /// A node of a run, numbered from 0 in the order of creation.
@@ -356,6 +362,13 @@ pub enum TraceEvent {
         /// What.
         fate: Fate,
     },
+    /// A step of the production transport.
+    Transport {
+        /// Which connection, by the ID that this side chose; `None` for what belongs to none.
+        connection: Option<ConnectionId>,
+        /// What.
+        event: TransportEvent,
+    },
 }
 
 impl fmt::Display for TraceEvent {
@@ -384,6 +397,8 @@ impl fmt::Display for TraceEvent {
             }
             Self::GaveUp { attempts } => write!(f, "gave up after {attempts} attempts"),
             Self::Link { datagram, fate } => write!(f, "datagram {datagram} {fate}"),
+            Self::Transport { connection: Some(id), event } => write!(f, "{id} {event}"),
+            Self::Transport { connection: None, event } => event.fmt(f),
         }
     }
 }
@@ -467,13 +482,19 @@ impl<F: FnMut(&Record)> Observer for Watch<F> {
 /// An endpoint's own store of events until the driver fetches them.
 ///
 /// Off by default, and then costs one branch. When nobody fetches, the oldest events go first.
-#[derive(Clone, Debug, Default)]
-pub struct Tracer {
+#[derive(Clone, Debug)]
+pub struct Tracer<T = TraceEvent> {
     on: bool,
-    events: VecDeque<TraceEvent>,
+    events: VecDeque<T>,
 }
 
-impl Tracer {
+impl<T> Default for Tracer<T> {
+    fn default() -> Self {
+        Self { on: false, events: VecDeque::new() }
+    }
+}
+
+impl<T> Tracer<T> {
     /// The most events that wait to be fetched.
     pub const EVENTS_MAX: usize = 65_536;
 
@@ -491,7 +512,7 @@ impl Tracer {
     }
 
     /// Records what `event` returns; does not call it when off.
-    pub fn emit(&mut self, event: impl FnOnce() -> TraceEvent) {
+    pub fn emit(&mut self, event: impl FnOnce() -> T) {
         if self.on {
             if self.events.len() == Self::EVENTS_MAX {
                 self.events.pop_front();
@@ -501,7 +522,7 @@ impl Tracer {
     }
 
     /// The oldest event not yet fetched.
-    pub fn take(&mut self) -> Option<TraceEvent> {
+    pub fn take(&mut self) -> Option<T> {
         self.events.pop_front()
     }
 }
@@ -528,7 +549,7 @@ mod tests {
         let mut tracer = Tracer::default();
         tracer.emit(|| unreachable!("off"));
         tracer.set(true);
-        for total in 0..=Tracer::EVENTS_MAX as u64 {
+        for total in 0..=Tracer::<TraceEvent>::EVENTS_MAX as u64 {
             tracer.emit(|| TraceEvent::Acknowledged { total });
         }
         assert_eq!(tracer.take(), Some(TraceEvent::Acknowledged { total: 1 }));
