@@ -9,7 +9,7 @@ mod codec;
 pub mod compact;
 pub mod lab;
 pub mod transport;
-mod varint;
+pub(crate) mod varint;
 
 use core::fmt;
 
