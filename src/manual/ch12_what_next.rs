@@ -37,6 +37,8 @@
 //! **Strangers.** A checksum stops noise, not people. Anybody who can send a packet with the right number
 //! can forge a message; that takes keys, not cleverness with numbers.
 //!
+//! The next two chapters show a transport that has all of this but keys: how to use it, and its bytes.
+//!
 //! # A protocol of your own
 //!
 //! The best way to understand these machines is to write one. Implement [`Machine`] for both sides and
