@@ -124,7 +124,7 @@
 //! # let id = world.endpoint_mut(client).open(Instant::ZERO, World::address(1));
 //! # let connection = world.endpoint_mut(client).get_mut(id).ok_or("gone")?;
 //! # let mut sender = MessageSender::new(connection.open_stream(0)?);
-//! # send_all(&mut sender, &mut vec![b"two", b"one"], connection)?;
+//! # send_all(&mut sender, &mut vec![&b"two"[..], b"one"], connection)?;
 //! # let mut receiver = MessageReceiver::new(sender.stream(), MessageConfig::default());
 //! # let (mut message, mut heard, mut last) = (Vec::new(), Vec::new(), RecvError::Blocked);
 //! # world.run(Instant::ZERO + Duration::from_secs(5), &mut (), &mut |now, node, event, host: &mut Host| {

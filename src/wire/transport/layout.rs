@@ -1,5 +1,5 @@
 //! Every packet and frame as a table of its fields: what [diagrams](Layout) are drawn from, and what
-//! [`dissect`](super::dissect) reads bytes by. A test holds it against what encodes and decodes.
+//! [`dissect`](super::dissect()) reads bytes by. A test holds it against what encodes and decodes.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;

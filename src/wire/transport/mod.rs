@@ -25,7 +25,7 @@
 //! Parameters are a length in bytes, then pairs of a name and a value, names ascending.
 //!
 //! [`layout`] has all of this as tables, which the [guide](crate::manual::ch14_wire) draws;
-//! [`dissect`] takes a datagram apart for people, and [`example`] has one of each kind.
+//! [`dissect()`] takes a datagram apart for people, and [`example`] has one of each kind.
 //!
 //! The checksum stops noise. It does not stop people: whoever can read one packet can forge the
 //! next, as with TCP.

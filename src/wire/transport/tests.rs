@@ -59,8 +59,9 @@ const GOLDEN: [(&str, &str); 8] = [
 fn golden_packets() {
     assert_eq!(GOLDEN.map(|(name, _)| name), example::NAMES);
     for (name, hex) in GOLDEN {
-        let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
-        let golden: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
+        let byte = |pair: &[u32]| u8::try_from(pair[0] << 4 | pair[1]).unwrap();
+        let golden: Vec<u8> = digits.chunks(2).map(byte).collect();
         let datagram = example::datagram(name).unwrap();
         assert_eq!(datagram, golden, "{name}");
         let Ok(packet) = Packet::decode(&datagram) else { panic!("{name}") };
