@@ -16,6 +16,7 @@ use rdtp::{
     transport::{
         cookie::Secret,
         host::{Host, HostConfig},
+        message::{MessageConfig, MessageReceiver, MessageSender},
     },
     wire::transport::{ConnectionId, StreamId},
 };
@@ -156,6 +157,50 @@ fn bulk_transfer_allocates_nothing() {
     println!("{datagrams} datagrams, {got} bytes: {counted:?}");
     assert!(datagrams > 10_000 && got > 10_000_000, "{datagrams} datagrams, {got} bytes");
     assert_eq!(counted.count_total, 0, "for {datagrams} datagrams: {counted:?}");
+}
+
+/// Two hosts whose queue of deadlines has a bound of some sixty.
+const DOUBLINGS_MAX: u64 = 4;
+
+/// No allocation for datagrams of the application, nor for messages on a stream, on either side.
+#[test]
+fn datagrams_and_messages_allocate_nothing() {
+    let mut pair = Pair::new();
+    let id = pair.hosts[0].open(pair.now, pair.addresses[1]);
+    let stream = pair.hosts[0].get_mut(id).unwrap().open_stream(0).unwrap();
+    let mut sender = MessageSender::new(stream);
+    sender.send(pair.hosts[0].get_mut(id).unwrap(), b"hello").unwrap();
+    pair.settle(Duration::from_secs(1));
+    let peer = pair.hosts[1].connections().next().unwrap().0;
+    let mut receiver = MessageReceiver::new(stream, MessageConfig::default());
+    let (data, mut message) = ([7; 3000], Vec::with_capacity(3000));
+    let mut turns = |pair: &mut Pair, turns: usize| {
+        let (mut datagrams, mut messages) = (0, 0);
+        for turn in 0..turns {
+            let connection = pair.hosts[0].get_mut(id).unwrap();
+            for nth in 0..10 {
+                connection.send_datagram(&data[..100 * (nth + turn % 2)]).unwrap();
+            }
+            sender.send(connection, &data[..turn * 37 % 3000]).unwrap();
+            pair.settle(Duration::from_millis(25));
+            let (now, connection) = (pair.now, pair.hosts[1].get_mut(peer).unwrap());
+            while let Some(datagram) = connection.peek_datagram() {
+                datagrams += usize::from(datagram.len() % 100 == 0);
+                connection.consume_datagram();
+            }
+            while receiver.recv(now, connection, &mut message).is_ok() {
+                messages += 1;
+                message.clear();
+            }
+        }
+        (datagrams, messages)
+    };
+    turns(&mut pair, 200);
+    let mut got = (0, 0);
+    let counted = measure(|| got = turns(&mut pair, 200));
+    assert_eq!(got, (2000, 200));
+    // Queues of the hosts may still double on their way to their bounds; nothing goes with a datagram.
+    assert!(counted.count_total <= DOUBLINGS_MAX, "{counted:?}");
 }
 
 /// What connections hold that have said hello and fall silent: each side, on the average.

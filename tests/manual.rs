@@ -6,7 +6,8 @@
 //! - `<!-- run: rdtp ... -->`: the output of a command, as typed; `| grep WORDS`, `| head -N` and
 //!   `| tail -N` behind it shorten the output;
 //! - `<!-- code: FILE | FIRST | LAST -->`: the lines of a source file from the first that contains
-//!   FIRST to the next that contains LAST, or is LAST if that is a brace;
+//!   FIRST to the next that contains LAST, or is LAST if that is a brace; with `{}` for LAST, to the
+//!   brace that closes the first line;
 //! - `<!-- svg: rdtp ... -->`: a picture that the command prints, or writes to `FIGURE`.
 
 #![cfg(feature = "cli")]
@@ -74,7 +75,12 @@ fn code(file: &str, first: &str, last: &str) -> String {
     let start = lines.iter().position(|line| line.contains(first));
     let start = start.unwrap_or_else(|| panic!("{file} has no line with {first}"));
     // A brace ends a block only when it stands alone.
-    let ends = |line: &&str| if last == "}" { line.trim() == last } else { line.contains(last) };
+    let closing = format!("{}}}", " ".repeat(lines[start].len() - lines[start].trim_start().len()));
+    let ends = |line: &&str| match last {
+        "{}" => *line == closing,
+        "}" => line.trim() == last,
+        last => line.contains(last),
+    };
     let count = lines[start..].iter().position(ends);
     let count = count.unwrap_or_else(|| panic!("{file} has no {last} after {first}"));
     let taken = &lines[start..=start + count];

@@ -12,6 +12,7 @@ macro_rules! say {
 
 mod check;
 mod demo;
+mod dump;
 mod lab;
 mod link;
 mod machine;
@@ -82,6 +83,7 @@ enum Command {
     Manual(manual::Options),
     Check(check::Options),
     Swarm(swarm::Options),
+    Dump(dump::Options),
     Link(link::Options),
     Send(send::Options),
     Recv(recv::Options),
@@ -98,6 +100,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Manual(options) => Ok(manual::run(&options)),
         Command::Check(options) => check::run(&options),
         Command::Swarm(options) => swarm::run(&options),
+        Command::Dump(options) => dump::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),

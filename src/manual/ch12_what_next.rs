@@ -37,9 +37,10 @@
 //! **Strangers.** A checksum stops noise, not people. Anybody who can send a packet with the right number
 //! can forge a message; that takes keys, not cleverness with numbers.
 //!
-//! The production transport of this crate has all of these but the last: start at the module
-//! `transport`. `rdtp run transport --link loss=1%,delay=25ms,rate=20mbit --plot out.svg` draws how its
-//! window follows what the network can carry.
+//! The production transport of this crate has all of these but the last, and the next two chapters
+//! are about it: how to use it, and its bytes. `rdtp run transport --link
+//! loss=1%,delay=25ms,rate=20mbit --plot out.svg` draws how its window follows what the network can
+//! carry.
 //!
 //! # A protocol of your own
 //!

@@ -1,4 +1,4 @@
-//! The guide: from rdt 1.0 to selective repeat, each chapter one fault.
+//! The guide: from rdt 1.0 to selective repeat, each chapter one fault; then the transport.
 //!
 //! Every chapter starts from a machine that works and adds one thing that a channel can do. The
 //! checker finds the shortest way in which that breaks the machine; the next machine is what repairs
@@ -19,6 +19,8 @@
 //! | [10](ch10_half_the_circle) | loses one ACK of a full window | twice as many numbers as the window |
 //! | [11](ch11_timeouts) | changes its delay | a timeout that follows the round trips |
 //! | [12](ch12_what_next) | everything, and strangers | what a transport adds |
+//! | [13](ch13_transport) | | the transport: how to use it |
+//! | [14](ch14_wire) | | the transport: every byte of it |
 //!
 //! It goes along with chapter 3.4 of Kurose and Ross, *Computer Networking: A Top-Down Approach*,
 //! whose figures it names; it can be read without. In the terminal, `rdtp manual 1` prints the first
@@ -48,6 +50,8 @@ pub mod ch09_selective_repeat;
 pub mod ch10_half_the_circle;
 pub mod ch11_timeouts;
 pub mod ch12_what_next;
+pub mod ch13_transport;
+pub mod ch14_wire;
 
 use alloc::string::String;
 
@@ -85,6 +89,8 @@ chapters! {
     "ch10_half_the_circle": "Half the circle",
     "ch11_timeouts": "How long to wait",
     "ch12_what_next": "What comes next",
+    "ch13_transport": "The transport",
+    "ch14_wire": "The transport on the wire",
 }
 
 impl Chapter {
@@ -97,12 +103,17 @@ impl Chapter {
     /// ```
     pub fn text(&self) -> String {
         let mut out = String::new();
-        let mut fenced = false;
+        let (mut fenced, mut compiled) = (false, false);
         for line in self.source.lines() {
             let Some(line) = line.strip_prefix("//!") else { continue };
             let line = line.strip_prefix(' ').unwrap_or(line);
             if line.starts_with("```") {
+                compiled = line == "```" && !fenced;
                 fenced = !fenced;
+                continue;
+            }
+            if compiled && (line == "#" || line.starts_with("# ")) {
+                // What the compiler needs of an example and its reader does not.
                 continue;
             }
             if fenced {

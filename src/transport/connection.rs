@@ -210,8 +210,8 @@ impl Connection {
         self.peer_params = greeting.params;
         let params = &greeting.params;
         self.streams.on_params(params.max_data, params.max_stream_data, params.max_streams);
-        let header = DATA_HEADER_BYTES + 1 + 4;
         let most = usize::try_from(params.max_datagram_bytes).unwrap_or(usize::MAX);
+        let header = DATA_HEADER_BYTES + Frame::datagram_header(self.config.packet_bytes);
         self.datagrams.set_max(most.min(self.config.packet_bytes - header));
     }
 
@@ -298,9 +298,27 @@ impl Connection {
         self.datagrams.send(data)
     }
 
-    /// The next datagram that arrived.
+    /// The longest datagram that may be sent: 0 when the peer takes none, `None` while it has not
+    /// said.
+    pub const fn datagram_bytes_max(&self) -> Option<usize> {
+        self.datagrams.bytes_max()
+    }
+
+    /// The next datagram that arrived. Its memory goes with it; see
+    /// [`peek_datagram`](Self::peek_datagram) for a way that allocates nothing.
     pub fn recv_datagram(&mut self) -> Option<Vec<u8>> {
         self.datagrams.recv()
+    }
+
+    /// The next datagram that arrived, where it lies; [`consume_datagram`](Self::consume_datagram)
+    /// makes way for the one after it.
+    pub fn peek_datagram(&self) -> Option<&[u8]> {
+        self.datagrams.peek()
+    }
+
+    /// The application has used the datagram that [`peek_datagram`](Self::peek_datagram) shows.
+    pub fn consume_datagram(&mut self) {
+        self.datagrams.consume();
     }
 
     /// Closes the connection at once, with a reason of the application's and words of at most 256

@@ -8,11 +8,17 @@ use crate::wire::transport::{Frame, Writer};
 /// Why a datagram was not taken for sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatagramError {
-    /// It is longer than a packet, or than the peer accepts: at most so many bytes.
+    /// It is longer than a packet holds, or than the peer accepts. Use a
+    /// [message](super::message) for more.
     TooLarge {
-        /// The most that would be taken; 0 when the peer takes none, or none yet.
+        /// The most that would be taken.
         bytes_max: usize,
     },
+    /// The peer has not said yet what it takes: wait for
+    /// [`Event::Connected`](super::connection::Event::Connected).
+    NotYet,
+    /// The peer takes no datagrams.
+    Unsupported,
     /// As many wait already as the configuration allows.
     Full,
     /// The connection is closed.
@@ -22,10 +28,11 @@ pub enum DatagramError {
 impl fmt::Display for DatagramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { bytes_max: 0 } => f.write_str("the peer takes no datagrams"),
             Self::TooLarge { bytes_max } => {
                 write!(f, "too large: a datagram may have {bytes_max} bytes, use a stream for more")
             }
+            Self::NotYet => f.write_str("what the peer takes is known when it has answered"),
+            Self::Unsupported => f.write_str("the peer takes no datagrams"),
             Self::Full => f.write_str("too many datagrams wait to be sent"),
             Self::Closed => f.write_str("the connection is closed"),
         }
@@ -38,10 +45,39 @@ impl core::error::Error for DatagramError {}
 #[derive(Clone, Debug)]
 pub struct Datagrams {
     waiting_max: usize,
-    bytes_max: usize,
-    outgoing: VecDeque<Vec<u8>>,
-    incoming: VecDeque<Vec<u8>>,
+    bytes_max: Option<usize>,
+    outgoing: Queue,
+    incoming: Queue,
     dropped: u64,
+}
+
+/// Datagrams in their order. The memory of those that are gone is used again, so that none is
+/// asked for while the longest queue and the longest datagram are not exceeded.
+#[derive(Clone, Debug)]
+struct Queue {
+    waiting: VecDeque<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self { waiting: VecDeque::new(), spare: Vec::new() }
+    }
+
+    fn front(&self) -> Option<&[u8]> {
+        self.waiting.front().map(Vec::as_slice)
+    }
+
+    fn push(&mut self, data: &[u8]) {
+        let mut memory = self.spare.pop().unwrap_or_default();
+        memory.clear();
+        memory.extend_from_slice(data);
+        self.waiting.push_back(memory);
+    }
+
+    fn drop_front(&mut self) {
+        self.spare.extend(self.waiting.pop_front());
+    }
 }
 
 impl Datagrams {
@@ -49,49 +85,69 @@ impl Datagrams {
     pub const fn new(waiting_max: usize) -> Self {
         Self {
             waiting_max,
-            bytes_max: 0,
-            outgoing: VecDeque::new(),
-            incoming: VecDeque::new(),
+            bytes_max: None,
+            outgoing: Queue::new(),
+            incoming: Queue::new(),
             dropped: 0,
         }
     }
 
-    /// The longest that may be sent.
+    /// The peer takes datagrams of at most so many bytes; 0 for none at all.
     pub fn set_max(&mut self, bytes_max: usize) {
-        self.bytes_max = bytes_max;
+        self.bytes_max = Some(bytes_max);
+    }
+
+    /// The longest that may be sent, 0 for none at all; `None` while the peer has not said.
+    pub const fn bytes_max(&self) -> Option<usize> {
+        self.bytes_max
     }
 
     /// Takes a datagram for sending.
     pub fn send(&mut self, data: &[u8]) -> Result<(), DatagramError> {
-        if data.len() > self.bytes_max || self.bytes_max == 0 {
-            return Err(DatagramError::TooLarge { bytes_max: self.bytes_max });
+        match self.bytes_max {
+            None => return Err(DatagramError::NotYet),
+            Some(0) => return Err(DatagramError::Unsupported),
+            Some(bytes_max) if data.len() > bytes_max => {
+                return Err(DatagramError::TooLarge { bytes_max });
+            }
+            Some(_) => {}
         }
-        if self.outgoing.len() >= self.waiting_max {
+        if self.outgoing.waiting.len() >= self.waiting_max {
             return Err(DatagramError::Full);
         }
-        self.outgoing.push_back(data.into());
+        self.outgoing.push(data);
         Ok(())
     }
 
     /// A datagram arrived. False when it was dropped because too many wait to be taken.
     pub fn on_arrived(&mut self, data: &[u8]) -> bool {
-        let room = self.incoming.len() < self.waiting_max;
+        let room = self.incoming.waiting.len() < self.waiting_max;
         if room {
-            self.incoming.push_back(data.into());
+            self.incoming.push(data);
         } else {
             self.dropped += 1;
         }
         room
     }
 
-    /// The next datagram that arrived.
+    /// The next datagram that arrived, with its memory.
     pub fn recv(&mut self) -> Option<Vec<u8>> {
-        self.incoming.pop_front()
+        self.incoming.waiting.pop_front()
     }
 
-    /// Whether any wait to be sent.
-    pub fn is_pending(&self) -> bool {
-        !self.outgoing.is_empty()
+    /// The next datagram that arrived, where it lies.
+    pub fn peek(&self) -> Option<&[u8]> {
+        self.incoming.front()
+    }
+
+    /// The application has used the datagram that [`peek`](Self::peek) shows.
+    pub fn consume(&mut self) {
+        self.incoming.drop_front();
+    }
+
+    /// Whether one waits to be sent that fits into a packet with so much room for frames.
+    pub fn is_pending(&self, room: usize) -> bool {
+        self.outgoing.front().is_some_and(|data| Frame::Datagram(data).encoded_len() <= room)
     }
 
     /// Datagrams that arrived and were dropped because nobody took those before.
@@ -108,7 +164,7 @@ impl Datagrams {
                 break;
             }
             frame.encode(writer);
-            self.outgoing.pop_front();
+            self.outgoing.drop_front();
         }
         writer.len() > before
     }
@@ -121,8 +177,14 @@ mod tests {
     #[test]
     fn limits_are_honest() {
         let mut datagrams = Datagrams::new(2);
-        assert_eq!(datagrams.send(b""), Err(DatagramError::TooLarge { bytes_max: 0 }));
+        assert_eq!(
+            (datagrams.send(b""), datagrams.bytes_max()),
+            (Err(DatagramError::NotYet), None)
+        );
+        datagrams.set_max(0);
+        assert_eq!(datagrams.send(b""), Err(DatagramError::Unsupported));
         datagrams.set_max(5);
+        assert_eq!(datagrams.bytes_max(), Some(5));
         assert_eq!(datagrams.send(b"123456"), Err(DatagramError::TooLarge { bytes_max: 5 }));
         assert_eq!([datagrams.send(b"12345"), datagrams.send(b"1")], [Ok(()); 2]);
         assert_eq!(datagrams.send(b"1"), Err(DatagramError::Full));
@@ -141,6 +203,22 @@ mod tests {
         let mut space = [0; 9];
         let mut writer = Writer::new(&mut space);
         assert!(datagrams.write(&mut writer) && !datagrams.write(&mut writer));
-        assert_eq!((writer.len(), datagrams.is_pending()), (7, true));
+        assert_eq!(
+            (writer.len(), datagrams.is_pending(4), datagrams.is_pending(5)),
+            (7, false, true)
+        );
+    }
+
+    #[test]
+    fn what_was_used_is_gone_and_its_memory_stays() {
+        let mut datagrams = Datagrams::new(2);
+        for data in [&b"one"[..], b"second", b"", b"3"] {
+            assert!(datagrams.on_arrived(data));
+            assert_eq!(datagrams.peek(), Some(data));
+            datagrams.consume();
+            datagrams.consume();
+            assert_eq!(datagrams.peek(), None);
+        }
+        assert_eq!(datagrams.incoming.spare.len(), 1);
     }
 }

@@ -87,6 +87,7 @@ mod inbound;
 pub mod ledger;
 pub mod lifecycle;
 pub mod loss;
+pub mod message;
 mod outbound;
 pub mod pacer;
 pub mod recovery;

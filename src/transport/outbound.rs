@@ -14,8 +14,8 @@ use crate::{
     endpoint::Transmit,
     time::Instant,
     wire::transport::{
-        ACCEPT_HEADER_MAX, Ack, Features, Frame, Greeting, OPEN_HEADER_MAX, Packet, Params,
-        VERSION, Writer, seal, truncate_number,
+        ACCEPT_HEADER_MAX, Ack, DATA_HEADER_BYTES, Features, Frame, Greeting, OPEN_HEADER_MAX,
+        Packet, Params, VERSION, Writer, seal, truncate_number,
     },
 };
 
@@ -125,8 +125,18 @@ impl Connection {
             || self.recovery.is_probing()
             || self.streams.has_data()
             || self.streams.has_control()
-            || self.datagrams.is_pending()
+            || self.datagrams.is_pending(self.datagram_room())
             || self.ack_wish.pending
+    }
+
+    /// Room that is certain for a datagram: before the handshake is over, a long header and a small
+    /// budget leave less. What does not fit waits.
+    fn datagram_room(&self) -> usize {
+        if self.life.is_established() {
+            self.config.packet_bytes - DATA_HEADER_BYTES
+        } else {
+            Params::MIN_PACKET_BYTES - self.header_max()
+        }
     }
 
     /// Whether as much may go to the peer's address as any packet may need.

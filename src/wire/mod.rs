@@ -10,7 +10,7 @@ pub mod compact;
 mod crc32c;
 pub mod lab;
 pub mod transport;
-mod varint;
+pub(crate) mod varint;
 
 use core::fmt;
 

@@ -12,7 +12,7 @@ use rdtp::{
     wire::transport::StreamId,
 };
 
-use crate::wire::Wire;
+use crate::wire::{Wire, host_config};
 
 const WHILE: Duration = Duration::from_millis(200);
 
@@ -40,6 +40,70 @@ fn datagrams_arrive_once_or_are_refused_honestly() {
     let got: Vec<_> = core::iter::from_fn(|| connection.recv_datagram()).collect();
     assert_eq!((got.len(), got[0].len()), (64, bytes_max));
     assert!((1..64).all(|n| got[usize::from(n)] == [n; 30]));
+}
+
+/// What may be sent is known from the peer's first words on, and it fits exactly into a packet.
+#[test]
+fn the_limit_of_datagrams_can_be_asked_for() {
+    for (packet_bytes, accepted, expected) in
+        [(1200, 1 << 16, 1180), (9000, 1 << 16, 8980), (1200, 100, 100), (1200, 0, 0)]
+    {
+        let config = Config { packet_bytes, datagram_bytes_max: accepted, ..Config::default() };
+        let mut wire = Wire::new(host_config(config), host_config(config));
+        let id = wire.open();
+        assert_eq!(wire.at(0, id).datagram_bytes_max(), None);
+        assert_eq!(wire.at(0, id).send_datagram(b"x"), Err(DatagramError::NotYet));
+        wire.pass(WHILE);
+        let connection = wire.at(0, id);
+        assert_eq!(connection.datagram_bytes_max(), Some(expected));
+        let too_large = connection.send_datagram(&vec![1; expected + 1]);
+        if expected == 0 {
+            assert_eq!(too_large, Err(DatagramError::Unsupported));
+            continue;
+        }
+        assert_eq!(too_large, Err(DatagramError::TooLarge { bytes_max: expected }));
+        connection.send_datagram(&vec![1; expected]).unwrap();
+        wire.pass(WHILE);
+        let peer = wire.hosts[1].connections().next().unwrap().0;
+        assert_eq!(wire.at(1, peer).peek_datagram(), Some(&vec![1; expected][..]));
+        wire.at(1, peer).consume_datagram();
+        assert_eq!(wire.at(1, peer).peek_datagram(), None);
+    }
+}
+
+/// Regression: an acceptor whose opener has not been heard twice sends longer headers, into which
+/// the longest datagram does not fit. It waits; its timer does not spin.
+#[test]
+fn a_datagram_too_long_for_the_handshake_waits() {
+    let config = Config { packet_bytes: 4000, ..Config::default() };
+    let mut wire = Wire::new(host_config(config), host_config(config));
+    let id = wire.open();
+    wire.cut[1] = true;
+    wire.pass(Duration::from_millis(15));
+    let peer = wire.hosts[1].connections().next().unwrap().0;
+    let bytes_max = wire.at(1, peer).datagram_bytes_max().unwrap();
+    wire.at(1, peer).send_datagram(&vec![5; bytes_max]).unwrap();
+    wire.at(1, peer).send_datagram(b"short").unwrap();
+    wire.pass(Duration::from_millis(15));
+    wire.cut[1] = false;
+    wire.pass(Duration::from_secs(3));
+    assert_eq!(wire.at(0, id).recv_datagram(), Some(vec![5; bytes_max]));
+    assert_eq!(wire.at(0, id).recv_datagram(), Some(b"short".to_vec()));
+}
+
+/// Regression: a reset that ends a stream of which the other half is over is no ordinary end.
+#[test]
+fn peek_tells_a_reset_from_an_end() {
+    let (mut wire, [id, peer]) = Wire::connected(Config::default());
+    let stream = wire.at(0, id).open_stream(0).unwrap();
+    wire.at(0, id).write(stream, b"x").unwrap();
+    wire.pass(WHILE);
+    wire.at(1, peer).finish(stream).unwrap();
+    wire.pass(WHILE);
+    wire.at(0, id).reset(stream, 9).unwrap();
+    wire.pass(WHILE);
+    assert_eq!(wire.at(1, peer).peek(stream), Err(ReadError::Reset(9)));
+    assert_eq!(wire.at(1, peer).peek(stream), Err(ReadError::Unknown), "nothing is left of it");
 }
 
 /// Regression: nobody takes them, nobody listens; neither they nor the news of them pile up.

@@ -6,6 +6,7 @@
 mod data;
 mod lifecycle;
 mod many;
+mod message;
 mod pair;
 mod rows;
 mod sweep;

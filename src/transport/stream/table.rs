@@ -197,14 +197,12 @@ impl Streams {
 
     /// The next bytes of a stream where they lie.
     pub fn peek(&mut self, id: StreamId) -> Result<&[u8], ReadError> {
-        let ended = self.table.get_mut(&id).is_some_and(|stream| stream.recv.peek().is_err());
-        if ended {
+        let stream = self.table.get_mut(&id).ok_or(ReadError::Unknown)?;
+        if let Err(error) = stream.recv.peek() {
             self.after_read(id);
+            return Err(error);
         }
-        let Some(stream) = self.table.get_mut(&id) else {
-            return Err(if ended { ReadError::Finished } else { ReadError::Unknown });
-        };
-        stream.recv.peek()
+        self.table.get_mut(&id).ok_or(ReadError::Unknown)?.recv.peek()
     }
 
     /// The application has used the next `len` bytes of a stream.

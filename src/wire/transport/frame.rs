@@ -59,7 +59,7 @@ impl CloseCode {
         }
     }
 
-    fn from_number(number: u64) -> Result<Self, DecodeError> {
+    pub(super) fn from_number(number: u64) -> Result<Self, DecodeError> {
         match number {
             1 => Ok(Self::Protocol),
             2 => Ok(Self::FlowControl),
@@ -164,25 +164,25 @@ pub enum Frame<'a> {
     Datagram(&'a [u8]),
 }
 
-const PADDING: u8 = 0x00;
-const PING: u8 = 0x01;
+pub(super) const PADDING: u8 = 0x00;
+pub(super) const PING: u8 = 0x01;
 pub(super) const ACK: u8 = 0x02;
 pub(super) const ACK_ECN: u8 = 0x03;
-const RESET_STREAM: u8 = 0x04;
-const STOP_SENDING: u8 = 0x05;
-const MAX_DATA: u8 = 0x06;
-const MAX_STREAM_DATA: u8 = 0x07;
-const MAX_STREAMS: u8 = 0x08;
-const DATA_BLOCKED: u8 = 0x09;
-const STREAM_DATA_BLOCKED: u8 = 0x0a;
-const ACK_FREQUENCY: u8 = 0x0b;
-const IMMEDIATE_ACK: u8 = 0x0c;
-const CLOSE: u8 = 0x0d;
-const DATAGRAM: u8 = 0x0e;
+pub(super) const RESET_STREAM: u8 = 0x04;
+pub(super) const STOP_SENDING: u8 = 0x05;
+pub(super) const MAX_DATA: u8 = 0x06;
+pub(super) const MAX_STREAM_DATA: u8 = 0x07;
+pub(super) const MAX_STREAMS: u8 = 0x08;
+pub(super) const DATA_BLOCKED: u8 = 0x09;
+pub(super) const STREAM_DATA_BLOCKED: u8 = 0x0a;
+pub(super) const ACK_FREQUENCY: u8 = 0x0b;
+pub(super) const IMMEDIATE_ACK: u8 = 0x0c;
+pub(super) const CLOSE: u8 = 0x0d;
+pub(super) const DATAGRAM: u8 = 0x0e;
 /// Two low bits: 1 the stream ends here, 2 a length follows (without it, data fills the packet).
-const STREAM: u8 = 0x10;
-const FIN: u8 = 0x01;
-const LEN: u8 = 0x02;
+pub(super) const STREAM: u8 = 0x10;
+pub(super) const FIN: u8 = 0x01;
+pub(super) const LEN: u8 = 0x02;
 
 impl<'a> Frame<'a> {
     /// The next frame.
@@ -316,6 +316,11 @@ impl<'a> Frame<'a> {
     /// Bytes before the data of a stream frame after which others may follow.
     pub fn stream_header(id: StreamId, offset: u64, len: usize) -> usize {
         Self::last_stream_header(id, offset) + varint::len(len as u64)
+    }
+
+    /// Bytes before the message of a datagram frame that has at most `len` bytes.
+    pub fn datagram_header(len: usize) -> usize {
+        1 + varint::len(len as u64)
     }
 
     /// Writes the header of a stream frame; `len` when others may follow, `None` when the data

@@ -24,17 +24,24 @@
 //!
 //! Parameters are a length in bytes, then pairs of a name and a value, names ascending.
 //!
+//! [`layout`] has all of this as tables, which the [guide](crate::manual::ch14_wire) draws;
+//! [`dissect()`] takes a datagram apart for people, and [`example`] has one of each kind.
+//!
 //! The checksum stops noise. It does not stop people: whoever can read one packet can forge the
 //! next, as with TCP.
 
 mod ack;
 mod cursor;
+mod dissect;
+pub mod example;
 mod frame;
+pub mod layout;
 mod packet;
 mod params;
 
 pub use ack::{Ack, AckRanges, EcnCounts};
 pub use cursor::{Reader, Writer};
+pub use dissect::{Dissection, Field, dissect};
 pub use frame::{CloseCode, Frame, StreamId};
 pub use packet::{
     ACCEPT_HEADER_MAX, CHALLENGE_BYTES_MAX, COOKIE_BYTES_MAX, ConnectionId, DATA_HEADER_BYTES,

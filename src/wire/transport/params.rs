@@ -31,6 +31,16 @@ impl Params {
     pub const MIN_PACKET_BYTES: usize = 1200;
     /// The longest delay of acknowledgements that is believed (RFC 9000 section 18.2).
     pub const ACK_DELAY_MAX: Duration = Duration::from_millis((1 << 14) - 1);
+    /// What the names 1, 2, ... mean on the wire, and in which unit.
+    pub(super) const NAMES: [(&'static str, &'static str); 7] = [
+        ("idle timeout", "ms"),
+        ("max data", "bytes"),
+        ("max stream data", "bytes"),
+        ("max streams", "streams"),
+        ("max ACK delay", "us"),
+        ("max packet", "bytes"),
+        ("max datagram", "bytes"),
+    ];
     /// The longest encoding.
     pub(super) const ENCODED_MAX: usize = 2 + 7 * (1 + 8);
 

@@ -5,18 +5,8 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{packet::seal, *};
+use super::{example::PARAMS, packet::seal, *};
 use crate::{buf::RangeSet, wire::DecodeError};
-
-const PARAMS: Params = Params {
-    idle_timeout: Duration::from_secs(30),
-    max_data: 1 << 20,
-    max_stream_data: 1 << 18,
-    max_streams: 100,
-    max_ack_delay: Duration::from_millis(25),
-    max_packet_bytes: 1472,
-    max_datagram_bytes: 0,
-};
 
 fn bytes_of(packet: &Packet<'_>) -> Vec<u8> {
     let mut space = vec![0; 4096];
@@ -38,42 +28,68 @@ fn frame_bytes(frame: &Frame<'_>) -> Vec<u8> {
     space
 }
 
+/// The examples that the guide shows, by name: checksum, kind, then field after field.
+const GOLDEN: [(&str, &str); 8] = [
+    (
+        "open",
+        "0ce3db81 10 0102030405060708 72647401 00000000 1112131415161718 0000000000002a2b \
+         77777777777777777777777777777777 02 636b 1a 01 80007530 02 80100000 03 80040000 04 4064 \
+         05 800061a8 06 45c0 01",
+    ),
+    (
+        "accept",
+        "b4602208 11 1112131415161718 72647401 00000000 72647401 00000000 2122232425262728 \
+         0000000000003a3b 88888888888888888888888888888888 1a 01 80007530 02 80100000 03 80040000 \
+         04 4064 05 800061a8 06 45c0",
+    ),
+    ("challenge", "4dbb75af 12 1112131415161718 0000000000002a2b 636b"),
+    ("versions", "a00b63e2 13 1112131415161718 0000000000002a2b 72647401"),
+    ("reset", "b1b38b14 14 1112131415161718 88888888888888888888888888888888"),
+    ("data", "2f98d9f2 20 2122232425262728 00000009 11 02 05 6869"),
+    (
+        "frames",
+        "204a265a 20 2122232425262728 00000009 03 412c 14 02 0a 0200 0101 4046 00 01 06 4040 \
+         04 03 04 05 0e 01 78 13 02 80004000 02 6162 000000",
+    ),
+    ("close", "9d0f87a8 20 2122232425262728 00000009 0d e000000000000005 03 627965"),
+];
+
 /// If this moves, two releases cannot talk to each other: it takes a new version.
 #[test]
 fn golden_packets() {
-    let open = Packet::Open {
-        to: ConnectionId(0x0102_0304_0506_0708),
-        greeting: Greeting {
-            version: VERSION,
-            features: Features(0),
-            from: ConnectionId(0x1112_1314_1516_1718),
-            number: 0x2a2b,
-            token: ResetToken([0x77; 16]),
-            params: PARAMS,
-        },
-        cookie: b"ck",
-        frames: &[0x01],
+    assert_eq!(GOLDEN.map(|(name, _)| name), example::NAMES);
+    for (name, hex) in GOLDEN {
+        let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
+        let byte = |pair: &[u32]| u8::try_from(pair[0] << 4 | pair[1]).unwrap();
+        let golden: Vec<u8> = digits.chunks(2).map(byte).collect();
+        let datagram = example::datagram(name).unwrap();
+        assert_eq!(datagram, golden, "{name}");
+        let Ok(packet) = Packet::decode(&datagram) else { panic!("{name}") };
+        assert_eq!(bytes_of(&packet), golden, "{name}");
+    }
+}
+
+/// The tables that the guide is drawn from add up to the constants that packets are built with.
+#[test]
+fn layouts_add_up() {
+    let least = |name| {
+        let layout = layout::find(name).unwrap();
+        let fields = layout.before.iter().chain(layout.fields).map(|field| match field.size {
+            layout::Size::Fixed(bytes) => bytes,
+            layout::Size::PrefixedByte => 1,
+            _ => 0,
+        });
+        1 + fields.sum::<usize>()
     };
-    let expected = [
-        &[0x10][..],
-        &[1, 2, 3, 4, 5, 6, 7, 8],
-        b"rdt\x01",
-        &[0; 4],
-        &[0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18],
-        &[0, 0, 0, 0, 0, 0, 0x2a, 0x2b],
-        &[0x77; 16],
-        &[2, b'c', b'k'],
-        &[26, 1, 0x80, 0, 0x75, 0x30, 2, 0x80, 0x10, 0, 0, 3, 0x80, 4, 0, 0],
-        &[4, 0x40, 100, 5, 0x80, 0, 0x61, 0xa8, 6, 0x45, 0xc0],
-        &[1],
-    ];
-    let bytes = bytes_of(&open);
-    assert_eq!(bytes[4..], expected.concat());
-    let data = Packet::Data { to: ConnectionId(7), number: 9, frames: &[0x11, 2, 5, b'h', b'i'] };
-    let bytes = bytes_of(&data);
-    let golden = [0x20, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 9, 0x11, 2, 5, b'h', b'i'];
-    assert_eq!(bytes[4..], golden);
-    assert_eq!(bytes.len() - 5, DATA_HEADER_BYTES);
+    assert_eq!(least("data"), DATA_HEADER_BYTES);
+    assert_eq!(least("open") + COOKIE_BYTES_MAX + Params::ENCODED_MAX, OPEN_HEADER_MAX);
+    assert_eq!(least("accept") + Params::ENCODED_MAX, ACCEPT_HEADER_MAX);
+    assert_eq!(least("challenge") + COOKIE_BYTES_MAX, CHALLENGE_BYTES_MAX);
+    // And the table in the documentation of the module names them all, with their kinds.
+    for packet in layout::PACKETS {
+        let row = alloc::format!("//! | {} | {:#04x} | ", packet.name, packet.kind);
+        assert!(include_str!("mod.rs").contains(&row), "{row}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod endpoints;
 mod file_session;
 mod lab_session;
 mod link;
+mod messages;
 mod text;
 mod transport;
 
@@ -14,13 +15,14 @@ mod transport;
 pub(crate) type Target = fn(&[u8]);
 
 /// The targets by name; the name is also that of the folder of its corpus.
-pub(crate) const ALL: [(&str, Target); 8] = [
+pub(crate) const ALL: [(&str, Target); 9] = [
     ("classic_endpoint", endpoints::classic),
     ("decoders", decoders::run),
     ("file_session", file_session::run),
     ("hub", endpoints::hub),
     ("lab_session", lab_session::run),
     ("link", link::run),
+    ("messages", messages::run),
     ("text", text::run),
     ("transport", transport::run),
 ];

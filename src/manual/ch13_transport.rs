@@ -1,0 +1,233 @@
+//! The transport
+//!
+//! Chapter 12 lists what the book's machines lack. The module [`transport`] has
+//! it: connections, streams, messages, flow control, congestion control. It is
+//! made of the same stuff as the machines, values without clock, socket or
+//! chance, and this chapter says how to use it. The next one shows its bytes.
+//!
+//! [`transport`]: crate::transport
+//!
+//! # A connection
+//!
+//! A `Host` is one socket with any number of connections behind it. It is an
+//! endpoint, so every driver of this crate drives it: here the simulator, with
+//! a network that loses every tenth datagram. `examples/04_streams_over_udp.rs`
+//! is the same over real sockets.
+//!
+//! ```
+//! use core::time::Duration;
+//! use rdtp::{
+//!     rng::Seed, sim::World, time::Instant,
+//!     transport::{cookie::Secret, host::{Host, HostConfig, HostEvent}},
+//! };
+//!
+//! // A server keeps its secret over a restart. Seeds of hosts that talk over
+//! // the Internet come from a source that nobody can guess.
+//! let host = |n| {
+//!     Host::new(HostConfig::default(), Secret::new([n; 16]), Seed::new(n.into()))
+//! };
+//! let mut world = World::new();
+//! let (client, server) = (world.add(host(1)?), world.add(host(2)?));
+//! world.connect(client, server, &"loss=10%,delay=25ms".parse()?, Seed::new(7));
+//!
+//! let host = world.endpoint_mut(client);
+//! let id = host.open(Instant::ZERO, World::address(1));
+//! let connection = host.get_mut(id).ok_or("gone")?;
+//! let stream = connection.open_stream(0)?;
+//! connection.write(stream, b"leaves with the first packet")?;
+//! connection.finish(stream)?;
+//!
+//! let mut events = Vec::new();
+//! let end = Instant::ZERO + Duration::from_secs(5);
+//! world.run(end, &mut (), &mut |_, node, HostEvent { event, .. }, _: &mut Host| {
+//!     events.push((node, event));
+//! });
+//! # use rdtp::transport::{connection::Event, stream::StreamEvent};
+//! # assert!(events.contains(&(client, Event::Connected)));
+//! # assert!(events.contains(&(server, Event::Stream(StreamEvent::Readable(stream)))));
+//! # assert!(events.contains(&(client, Event::Stream(StreamEvent::Finished(stream)))));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! Whatever happens is told as an event: `Connected`, `Readable`, `Writable`,
+//! `Finished` when the peer has all of a stream, `Closed` with the reason.
+//! Nothing is told twice: after `Readable`, read until `Blocked`; only then
+//! does the next arrival speak up again.
+//!
+//! # Streams
+//!
+//! A stream is an ordered run of bytes in each direction. Open as many as you
+//! have things that should not wait for each other: a lost packet delays the
+//! streams whose bytes it held, and no other. The priority decides who sends
+//! first when the network does not take everything; lower numbers go first,
+//! equal ones take turns. Each direction ends on its own: `finish` after the
+//! last byte, `reset` to give up, `stop` to tell the peer that nobody listens.
+//!
+//! `write` takes what there is room for and says how much. That is
+//! back-pressure, not an error: wait for `Writable` and go on.
+//!
+//! # Messages
+//!
+//! A stream has no borders. `MessageSender` and `MessageReceiver` of
+//! [`transport::message`] put a length before each message. Messages on one stream
+//! keep their order; a message on a stream of its own waits for nobody. This
+//! sends whole messages and takes them whole; `begin`, `write` and `read` do it
+//! part by part, for what does not fit into memory.
+//!
+//! [`transport::message`]: crate::transport::message
+//!
+//! ```
+//! # use core::time::Duration;
+//! # use rdtp::{
+//! #     rng::Seed, sim::World, time::Instant, trace::NodeId,
+//! #     transport::{cookie::Secret, host::{Host, HostConfig, HostEvent}},
+//! # };
+//! use rdtp::transport::{
+//!     connection::{Connection, Event},
+//!     message::{MessageConfig, MessageReceiver, MessageSender, RecvError, SendError},
+//!     stream::StreamEvent,
+//! };
+//!
+//! /// Sends what is left of a list; to be called again when `Writable` says so.
+//! fn send_all(
+//!     sender: &mut MessageSender,
+//!     list: &mut Vec<&[u8]>,
+//!     connection: &mut Connection,
+//! ) -> Result<(), SendError> {
+//!     while let Some(message) = list.last() {
+//!         sender.send(connection, message)?;
+//!         list.pop();
+//!     }
+//!     sender.finish(connection)
+//! }
+//!
+//! /// Takes what has arrived; to be called again when `Readable` says so.
+//! fn take_all(
+//!     receiver: &mut MessageReceiver,
+//!     message: &mut Vec<u8>,
+//!     now: Instant,
+//!     connection: &mut Connection,
+//!     mut each: impl FnMut(&[u8]),
+//! ) -> RecvError {
+//!     loop {
+//!         match receiver.recv(now, connection, message) {
+//!             Ok(()) => each(message),
+//!             Err(error) => return error,
+//!         }
+//!         message.clear();
+//!     }
+//! }
+//! # let host = |n| Host::new(HostConfig::default(), Secret::new([n; 16]), Seed::new(n.into()));
+//! # let mut world = World::new();
+//! # let (client, server) = (world.add(host(1)?), world.add(host(2)?));
+//! # world.connect(client, server, &"loss=10%,delay=25ms".parse()?, Seed::new(7));
+//! # let id = world.endpoint_mut(client).open(Instant::ZERO, World::address(1));
+//! # let connection = world.endpoint_mut(client).get_mut(id).ok_or("gone")?;
+//! # let mut sender = MessageSender::new(connection.open_stream(0)?);
+//! # send_all(&mut sender, &mut vec![&b"two"[..], b"one"], connection)?;
+//! # let mut receiver = MessageReceiver::new(sender.stream(), MessageConfig::default());
+//! # let (mut message, mut heard, mut last) = (Vec::new(), Vec::new(), RecvError::Blocked);
+//! # world.run(Instant::ZERO + Duration::from_secs(5), &mut (), &mut |now, node, event, host: &mut Host| {
+//! #     let HostEvent { id, event: Event::Stream(StreamEvent::Readable(_)) } = event else { return };
+//! #     let Some(connection) = host.get_mut(id).filter(|_| node == NodeId(1)) else { return };
+//! #     last = take_all(&mut receiver, &mut message, now, connection, |m| heard.push(m.to_vec()));
+//! # });
+//! # assert_eq!((heard, last), (vec![b"one".to_vec(), b"two".to_vec()], RecvError::Finished));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! A receiver says how long a message may be (`message_bytes_max`). Who
+//! announces more is refused before a byte of it is read, and memory grows with
+//! what arrives, never with what is only announced.
+//!
+//! # Datagrams
+//!
+//! For what is worthless when it comes late there is `send_datagram`: one
+//! packet, once, no promise. `datagram_bytes_max` says how long it may be; a
+//! longer one is an error and not two packets. Take them with `peek_datagram`
+//! and `consume_datagram`, or one by one with `recv_datagram`. Who does not
+//! take them loses the newest.
+//!
+//! # Flow control and congestion control
+//!
+//! Two different questions: how much the *receiver* can hold, and how much the
+//! *network* can carry. The first is answered by windows, one for each stream
+//! and one for all together, which move on as the application reads and grow
+//! when they hold a fast path up. The second is guessed from losses and delays;
+//! you choose who guesses in the configuration, or write your own guesser
+//! (`Controller`). The defaults are meant for the Internet:
+//!
+//! <!-- code: src/transport/config.rs | impl Default for Config { | datagrams_max: -->
+//! ```text
+//! impl Default for Config {
+//!     /// Fit for the Internet: packets of 1200 bytes, 30 s of silence, CUBIC, windows of 1 MiB that
+//!     /// grow to 16 MiB (100 Mbit/s need 625 kB at a round trip of 50 ms).
+//!     fn default() -> Self {
+//!         const MIB: u64 = 1 << 20;
+//!         Self {
+//!             packet_bytes: Params::MIN_PACKET_BYTES,
+//!             idle_timeout: Duration::from_secs(30),
+//!             keep_alive: Duration::ZERO,
+//!             open_timeout: Duration::from_secs(30),
+//!             rtt_initial: Duration::from_millis(333),
+//!             acks: AckPolicy { threshold: 2, delay_max: Duration::from_millis(25) },
+//!             congestion: Algorithm::default(),
+//!             streams: StreamLimits {
+//!                 peer_streams_max: 100,
+//!                 stream_window_bytes: MIB,
+//!                 stream_window_bytes_max: 16 * MIB,
+//!                 window_bytes: 2 * MIB,
+//!                 window_bytes_max: 24 * MIB,
+//!                 gaps_max: 1024,
+//!                 send_buffer_bytes: 4 * MIB,
+//!             },
+//!             datagram_bytes_max: 1 << 16,
+//!             datagrams_max: 64,
+//! ```
+//!
+//! Everything that a peer can make this side hold has its limit there, or in
+//! `HostConfig`, `StreamLimits` and `MessageConfig`. `Connection::stats` says
+//! how things are: the round trip, the window, losses, and in `limited_by` why
+//! nothing more leaves just now.
+//!
+//! # What travels
+//!
+//! Two hosts, a question, an answer, an end; 10 ms each way, and `-->` is from
+//! the opener to the acceptor:
+//!
+//! <!-- run: rdtp dump --exchange handshake -->
+//! ```text
+//! $ rdtp dump --exchange handshake
+//!    time  way  bytes  packet [frames]
+//!    0 ms  -->   1200  open [stream 0: "hello" FIN; padding]
+//!   10 ms  <--   1200  accept [ACK 460662072; stream 0: "world" FIN; padding]
+//!   20 ms  -->     31  data [close "done"]
+//! ```
+//!
+//! The question travels with the first packet, so the answer is there after one
+//! round trip. The first packets are padded: who wants something pays first.
+//!
+//! # Exercise
+//!
+//! A game sends the positions of its players thirty times a second, chat lines,
+//! and now and then a map of 20 MB. Which of these is a datagram, which a
+//! message on a shared stream, which one on a stream of its own, and with which
+//! priorities?
+//!
+//! <details><summary>Answer</summary>
+//!
+//! Positions are datagrams: a lost one is replaced by the next sooner than it
+//! could be sent again. Chat lines are messages on one stream: they are few,
+//! and their order matters. The map is a message on a stream of its own, with a
+//! priority number above that of the chat, so that no line waits behind 20 MB;
+//! its receiver needs a `message_bytes_max` that allows it, and reads it part
+//! by part.
+//! </details>
+//!
+//! # Try it
+//!
+//! ```text
+//! cargo run --example 04_streams_over_udp
+//! cargo bench --bench transfer_sim
+//! rdtp dump --exchange cookie
+//! ```
