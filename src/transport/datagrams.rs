@@ -99,6 +99,13 @@ impl Datagrams {
         self.dropped
     }
 
+    /// Bytes of memory it holds.
+    pub fn memory_bytes(&self) -> usize {
+        let waiting = self.outgoing.iter().chain(&self.incoming).map(Vec::capacity);
+        let places = self.outgoing.capacity() + self.incoming.capacity();
+        waiting.sum::<usize>() + places * size_of::<Vec<u8>>()
+    }
+
     /// Writes those that fit into a packet; true when any did.
     pub fn write(&mut self, writer: &mut Writer<'_>) -> bool {
         let before = writer.len();

@@ -28,12 +28,14 @@
 //! next, as with TCP.
 
 mod ack;
+mod anatomy;
 mod cursor;
 mod frame;
 mod packet;
 mod params;
 
 pub use ack::{Ack, AckRanges, EcnCounts};
+pub use anatomy::anatomy;
 pub use cursor::{Reader, Writer};
 pub use frame::{CloseCode, Frame, StreamId};
 pub use packet::{

@@ -20,15 +20,16 @@ pub const CHALLENGE_BYTES_MAX: usize = HEAD + 8 + COOKIE_BYTES_MAX;
 
 /// Checksum, kind and connection ID.
 const HEAD: usize = 4 + 1 + 8;
-/// Bytes of the checksum field at the front.
+/// Bytes of the checksum field at the front, and the place of the kind.
 const CRC: usize = 4;
+pub(super) const KIND_AT: usize = CRC;
 
-const OPEN: u8 = 0x10;
-const ACCEPT: u8 = 0x11;
-const CHALLENGE: u8 = 0x12;
-const VERSIONS: u8 = 0x13;
-const RESET: u8 = 0x14;
-const DATA: u8 = 0x20;
+pub(super) const OPEN: u8 = 0x10;
+pub(super) const ACCEPT: u8 = 0x11;
+pub(super) const CHALLENGE: u8 = 0x12;
+pub(super) const VERSIONS: u8 = 0x13;
+pub(super) const RESET: u8 = 0x14;
+pub(super) const DATA: u8 = 0x20;
 
 /// Names a connection to the side that chose it. Random, so that nobody guesses it who has not seen
 /// a packet.
