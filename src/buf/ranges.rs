@@ -155,6 +155,12 @@ impl RangeSet {
         self.ranges.get(at).is_some_and(|range| range.start <= number)
     }
 
+    /// Whether a range of it overlaps `range` or lies right beside it: then both would be one.
+    pub fn touches(&self, range: &Range<u64>) -> bool {
+        let at = self.ranges.partition_point(|known| known.end < range.start);
+        self.ranges.get(at).is_some_and(|known| known.start <= range.end)
+    }
+
     /// The lowest range.
     pub fn first(&self) -> Option<Range<u64>> {
         self.ranges.first().cloned()
@@ -173,6 +179,11 @@ impl RangeSet {
     /// How many ranges it holds.
     pub fn ranges(&self) -> usize {
         self.ranges.len()
+    }
+
+    /// Bytes of memory it holds.
+    pub fn memory_bytes(&self) -> usize {
+        self.ranges.capacity() * size_of::<Range<u64>>()
     }
 
     /// How many numbers it has.

@@ -9,7 +9,7 @@ use super::{RangeSet, RangesFull};
 /// complete from the front.
 ///
 /// The memory that a peer can make it take is bounded twice: bytes by the window that it was
-/// promised ([`InsertError::BeyondWindow`]), and gaps by `ranges_max`, since a peer that sends
+/// promised ([`InsertError::BeyondWindow`]), and gaps by `gaps_max`, since a peer that sends
 /// every other byte would otherwise cost more than the bytes themselves (see RUSTSEC-2026-0185).
 ///
 /// ```
@@ -34,6 +34,7 @@ pub struct RecvBuffer {
     read: u64,
     /// What arrived and was not read.
     held: RangeSet,
+    gaps_max: usize,
 }
 
 /// Why bytes were not taken.
@@ -69,15 +70,16 @@ impl RecvBuffer {
     /// Bytes of a block of memory.
     pub const BLOCK_BYTES: usize = 4096;
 
-    /// An empty buffer that bears `ranges_max` separate pieces. It takes no memory before the first
-    /// byte.
-    pub const fn new(ranges_max: usize) -> Self {
+    /// An empty buffer that bears `gaps_max` gaps: so many separate pieces beside the one that can be
+    /// read. It takes no memory before the first byte.
+    pub const fn new(gaps_max: usize) -> Self {
         Self {
             blocks: VecDeque::new(),
             spare: Vec::new(),
             base: 0,
             read: 0,
-            held: RangeSet::new(ranges_max),
+            held: RangeSet::new(gaps_max.saturating_add(1)),
+            gaps_max,
         }
     }
 
@@ -91,6 +93,14 @@ impl RecvBuffer {
         let start = offset.max(self.read);
         if start >= end {
             return Ok(0);
+        }
+        // What can be read at once makes no gap: refused, it would be refused for ever, since only
+        // reading closes gaps.
+        let in_order = usize::from(self.readable() > 0);
+        let gaps = self.held.ranges() - in_order;
+        let new_gap = start > self.read && !self.held.touches(&(start..end));
+        if new_gap && gaps >= self.gaps_max {
+            return Err(InsertError::TooManyGaps);
         }
         let new = self.held.insert(start..end)?;
         if new > 0 {
@@ -175,9 +185,11 @@ impl RecvBuffer {
         self.held.last().map_or(self.read, |last| last.end)
     }
 
-    /// Bytes of memory it holds.
+    /// Bytes of memory it holds: blocks in use and to be used again, and what it knows of them.
     pub fn memory_bytes(&self) -> usize {
-        (self.blocks.iter().flatten().count() + self.spare.len()) * Self::BLOCK_BYTES
+        let blocks = self.blocks.iter().flatten().count() + self.spare.len();
+        let places = (self.blocks.capacity() + self.spare.capacity()) * size_of::<Box<[u8]>>();
+        blocks * Self::BLOCK_BYTES + places + self.held.memory_bytes()
     }
 
     /// Drops everything that was not read.
@@ -212,7 +224,7 @@ mod tests {
             let mut buffer = RecvBuffer::new(ranges_max);
             let mut out = Vec::<u8>::new();
             for (offset, len, take) in pieces {
-                let before = (buffer.clone().held, buffer.position());
+                let before = (buffer.held.clone(), buffer.position());
                 match buffer.insert(offset, &bytes(offset, len), 22_000) {
                     Ok(new) => prop_assert_eq!(
                         new,
@@ -227,8 +239,8 @@ mod tests {
                 let mut part = vec![0; take];
                 let got = buffer.read(&mut part);
                 out.extend(&part[..got]);
-                prop_assert!(buffer.held.ranges() <= ranges_max);
-                prop_assert!(buffer.memory_bytes() <= (6 + 1 + SPARE_MAX) * RecvBuffer::BLOCK_BYTES);
+                prop_assert!(buffer.held.ranges() <= ranges_max + 1);
+                prop_assert!(buffer.memory_bytes() <= (6 + 2 + SPARE_MAX) * RecvBuffer::BLOCK_BYTES);
             }
             prop_assert_eq!(&out, &bytes(0, out.len()));
             prop_assert_eq!(buffer.position(), out.len() as u64);
@@ -247,8 +259,22 @@ mod tests {
             );
             assert_eq!(buffer.insert(offset, &bytes(offset, 5_000), u64::MAX), Ok(5_000));
             assert_eq!(buffer.read(&mut out), 10_000);
-            assert!(buffer.memory_bytes() <= 5 * RecvBuffer::BLOCK_BYTES);
+            assert!(buffer.memory_bytes() <= 6 * RecvBuffer::BLOCK_BYTES);
         }
+    }
+
+    #[test]
+    fn the_next_bytes_are_taken_however_many_gaps_there_are() {
+        let mut buffer = RecvBuffer::new(1);
+        assert_eq!(buffer.insert(3_000, &bytes(3_000, 500), 9_000), Ok(500));
+        assert_eq!(buffer.insert(5_000, &bytes(5_000, 500), 9_000), Err(InsertError::TooManyGaps));
+        // Nothing else would ever close the gap: these do not reach the piece that waits.
+        assert_eq!(buffer.insert(0, &bytes(0, 1_000), 9_000), Ok(1_000));
+        assert_eq!(buffer.insert(5_000, &bytes(5_000, 500), 9_000), Err(InsertError::TooManyGaps));
+        assert_eq!(buffer.insert(1_000, &bytes(1_000, 2_000), 9_000), Ok(2_000));
+        let mut out = [0; 4_000];
+        assert_eq!(buffer.read(&mut out), 3_500);
+        assert_eq!(out[..3_500], bytes(0, 3_500));
     }
 
     #[test]
@@ -265,7 +291,8 @@ mod tests {
         buffer.insert(0, &bytes(0, 9_000), 10_000).unwrap();
         buffer.consume(5_000);
         buffer.abandon();
-        assert_eq!((buffer.readable(), buffer.position(), buffer.memory_bytes()), (0, 5_000, 0));
+        assert_eq!((buffer.readable(), buffer.position()), (0, 5_000));
+        assert!(buffer.memory_bytes() < RecvBuffer::BLOCK_BYTES, "places at most");
         assert_eq!(buffer.insert(5_000, &bytes(5_000, 100), 10_000), Ok(100));
         assert_eq!(buffer.peek(), bytes(5_000, 100));
     }

@@ -243,10 +243,12 @@ impl SendBuffer {
         self.base
     }
 
-    /// Bytes of memory it holds.
+    /// Bytes of memory it holds: slots in use and to be used again, and what it knows of them.
     pub fn memory_bytes(&self) -> usize {
-        let slots = self.slots.iter().map(|slot| slot.bytes.len());
-        slots.chain(self.spare.iter().map(|bytes| bytes.len())).sum()
+        let slots = (self.slots.len() + self.spare.len()) * self.slot_bytes;
+        let places = self.slots.capacity() * size_of::<Slot>()
+            + self.spare.capacity() * size_of::<Box<[u8]>>();
+        slots + places + self.acked.memory_bytes() + self.lost.memory_bytes()
     }
 
     /// Drops everything, as if no more had been written than was sent: the stream was reset.

@@ -223,6 +223,16 @@ impl<E: Endpoint> World<E> {
         &mut self.nodes[index(node)].endpoint
     }
 
+    /// An endpoint, to keep books about it; nothing follows from that.
+    pub(super) fn peek_mut(&mut self, node: NodeId) -> &mut E {
+        &mut self.nodes[index(node)].endpoint
+    }
+
+    /// Whether somebody acted on an endpoint since the last step.
+    pub(super) fn has_been_touched(&self, node: NodeId) -> bool {
+        self.touched.contains(&index(node))
+    }
+
     /// The link from one node to another.
     pub fn link(&self, from: NodeId, to: NodeId) -> Option<&Link<NodeId>> {
         self.routes.get(&(from, to)).map(|&pipe| &self.pipes[pipe].link)

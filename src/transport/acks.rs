@@ -126,6 +126,11 @@ impl Acks {
         (self.ecn != EcnCounts::default()).then_some(self.ecn)
     }
 
+    /// Bytes of memory it holds.
+    pub fn memory_bytes(&self) -> usize {
+        self.seen.memory_bytes() + self.report.memory_bytes()
+    }
+
     /// The highest number that arrived.
     pub fn largest(&self) -> Option<u64> {
         self.largest.map(|(number, _)| number)

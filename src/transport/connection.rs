@@ -11,7 +11,7 @@ use super::{
     ledger::Content,
     lifecycle::{CloseReason, Lifecycle},
     recovery::{Recovery, Settled},
-    stats::{Limit, Stats},
+    stats::Stats,
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
     traced::Told,
     validation::Validation,
@@ -101,6 +101,9 @@ pub(super) struct Cookie {
 /// What is said to whoever still sends.
 #[derive(Debug)]
 pub(super) struct Closing {
+    /// How far the handshake was: whoever has not heard of the connection's end in it cannot read
+    /// anything else.
+    pub(super) speaks: Speaks,
     pub(super) code: CloseCode,
     pub(super) reason: Box<[u8]>,
     pub(super) due: bool,
@@ -108,6 +111,17 @@ pub(super) struct Closing {
     /// each time.
     pub(super) heard: u32,
     pub(super) patience: u32,
+}
+
+/// Which packets the peer can read by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// It has not answered: opens.
+    Open,
+    /// It has not used the ID that it was given: accepts.
+    Accept,
+    /// Data packets.
+    Data,
 }
 
 /// How the peer was asked to acknowledge.
@@ -211,8 +225,18 @@ impl Connection {
         let params = &greeting.params;
         self.streams.on_params(params.max_data, params.max_stream_data, params.max_streams);
         let most = usize::try_from(params.max_datagram_bytes).unwrap_or(usize::MAX);
-        let header = DATA_HEADER_BYTES + Frame::datagram_header(self.config.packet_bytes);
-        self.datagrams.set_max(most.min(self.config.packet_bytes - header));
+        let longest = self.packet_bytes_max();
+        let header = DATA_HEADER_BYTES + Frame::datagram_header(longest);
+        self.datagrams.set_max(most.min(longest - header));
+    }
+
+    /// The longest packet that may leave: ours, and no longer than the peer takes, as soon as that
+    /// is known.
+    pub(super) fn packet_bytes_max(&self) -> usize {
+        let told = self.peer_params.max_packet_bytes.max(Params::MIN_PACKET_BYTES as u64);
+        let theirs = usize::try_from(told).unwrap_or(usize::MAX);
+        let known = self.peer_params.max_packet_bytes > 0;
+        if known { self.config.packet_bytes.min(theirs) } else { self.config.packet_bytes }
     }
 
     // What the application does.
@@ -330,10 +354,21 @@ impl Connection {
 
     pub(super) fn close_with(&mut self, now: Instant, code: CloseCode, reason: &[u8]) {
         let until = now + self.drain_time();
+        let speaks = self.speaks();
         if self.life.close(code, until) {
             let reason = reason[..reason.len().min(REASON_BYTES_MAX)].into();
-            self.closing = Some(Closing { code, reason, due: true, heard: 0, patience: 1 });
+            self.closing = Some(Closing { speaks, code, reason, due: true, heard: 0, patience: 1 });
             self.on_end();
+        }
+    }
+
+    /// Which packets the peer can read.
+    pub(super) fn speaks(&self) -> Speaks {
+        match &self.closing {
+            Some(closing) => closing.speaks,
+            None if self.life.is_opening() => Speaks::Open,
+            None if self.life.is_accepting() => Speaks::Accept,
+            None => Speaks::Data,
         }
     }
 
@@ -390,23 +425,29 @@ impl Connection {
         if !self.life.is_established() {
             return Some((self.opened_at + self.config.open_timeout, CloseReason::Unreachable));
         }
-        let (ours, theirs) = (self.config.idle_timeout, self.peer_params.idle_timeout);
-        let timeout = match (ours.is_zero(), theirs.is_zero()) {
-            (true, true) => return None,
-            (false, true) => ours,
-            (true, false) => theirs,
-            (false, false) => ours.min(theirs),
-        };
         // Probes must have had a chance (RFC 9000 section 10.1).
-        let timeout = timeout.max(self.drain_time());
+        let timeout = self.idle_timeout()?.max(self.drain_time());
         Some((self.heard_at.max(self.asked_at) + timeout, CloseReason::Idle))
+    }
+
+    /// Silence after which the connection is given up: the smaller of both sides'.
+    fn idle_timeout(&self) -> Option<Duration> {
+        let sides = [self.config.idle_timeout, self.peer_params.idle_timeout];
+        sides.into_iter().filter(|timeout| !timeout.is_zero()).min()
     }
 
     fn keep_alive_at(&self) -> Option<Instant> {
         // What is on its way already asks for an answer, again and again.
-        let asked = self.ping || self.recovery.in_flight_bytes() > 0;
-        let wanted = !self.config.keep_alive.is_zero() && self.life.is_established() && !asked;
-        wanted.then(|| self.heard_at.max(self.asked_at) + self.config.keep_alive)
+        if self.ping || self.recovery.in_flight_bytes() > 0 || !self.life.is_established() {
+            return None;
+        }
+        let chosen = Some(self.config.keep_alive).filter(|pause| !pause.is_zero());
+        // A sender that a window holds up must not let the connection die of it (RFC 9000 section
+        // 4.1): an application that reads slowly is there all the same.
+        let held_up = || self.streams.is_held_up();
+        let needed = self.idle_timeout().filter(|_| held_up()).map(|timeout| timeout / 3);
+        let pause = [chosen, needed].into_iter().flatten().min()?;
+        Some(self.heard_at.max(self.asked_at) + pause)
     }
 
     /// Acts on every deadline that `now` has reached.
@@ -510,28 +551,17 @@ impl Connection {
         &self.recovery
     }
 
-    /// What was counted, and how things are.
-    pub fn stats(&self) -> Stats {
-        let rtt = self.recovery.rtt();
-        Stats {
-            srtt: rtt.smoothed(),
-            rttvar: rtt.variance(),
-            rtt_min: rtt.min(),
-            rtt_latest: rtt.latest(),
-            window_bytes: self.recovery.controller().window(),
-            ssthresh_bytes: self.recovery.controller().ssthresh(),
-            in_flight_bytes: self.recovery.in_flight_bytes(),
-            pacing_bytes_per_second: self.recovery.pacing_rate(),
-            delivery_bytes_per_second: self
-                .recovery
-                .delivery_rate()
-                .map_or(0, |rate| rate.bytes_per_second),
-            limited_by: self.held_up_by().unwrap_or(Limit::Application),
-            recovery: *self.recovery.stats(),
-            stream_bytes_sent: self.streams.sent_bytes(),
-            stream_bytes_resent: self.streams.resent_bytes(),
-            ..self.stats
-        }
+    /// Bytes of memory that it holds: buffers, queues, and what is known of packets.
+    pub fn memory_bytes(&self) -> usize {
+        let events = self.events.capacity() * size_of::<Event>();
+        let contents = self.settled.capacity() + self.contents.capacity();
+        size_of::<Self>()
+            + self.streams.memory_bytes()
+            + self.recovery.unsettled().1
+            + self.acks.memory_bytes()
+            + self.datagrams.memory_bytes()
+            + contents * size_of::<Content>()
+            + events
     }
 }
 

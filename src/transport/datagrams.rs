@@ -78,6 +78,12 @@ impl Queue {
     fn drop_front(&mut self) {
         self.spare.extend(self.waiting.pop_front());
     }
+
+    fn memory_bytes(&self) -> usize {
+        let kept = self.waiting.iter().chain(&self.spare).map(Vec::capacity);
+        let places = self.waiting.capacity() + self.spare.capacity();
+        kept.sum::<usize>() + places * size_of::<Vec<u8>>()
+    }
 }
 
 impl Datagrams {
@@ -153,6 +159,11 @@ impl Datagrams {
     /// Datagrams that arrived and were dropped because nobody took those before.
     pub const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Bytes of memory it holds.
+    pub fn memory_bytes(&self) -> usize {
+        self.outgoing.memory_bytes() + self.incoming.memory_bytes()
     }
 
     /// Writes those that fit into a packet; true when any did.

@@ -188,6 +188,20 @@ impl Host {
         self.entries.iter().map(|(&id, entry)| (id, &*entry.connection))
     }
 
+    /// Bytes of memory that it holds: its connections, its queues, and answers to strangers. What
+    /// the allocator and the trees add is not counted.
+    pub fn memory_bytes(&self) -> usize {
+        let connections = self.connections().map(|(_, connection)| connection.memory_bytes());
+        let answers: usize = self.answers.iter().map(|(_, bytes)| bytes.capacity()).sum();
+        let ids = self.touched.capacity() + self.sending.capacity() + self.news.capacity();
+        connections.sum::<usize>()
+            + answers
+            + self.answers.capacity() * size_of::<(SocketAddr, Vec<u8>)>()
+            + ids * size_of::<ConnectionId>()
+            + self.deadlines.capacity() * size_of::<Reverse<(Instant, ConnectionId)>>()
+            + self.entries.len() * size_of::<Entry>()
+    }
+
     fn identity(&mut self) -> Identity {
         // A clash among 2^64 is next to impossible, and harmless when it is looked for.
         let id = loop {
@@ -262,11 +276,21 @@ impl Host {
         if connection.is_closed() && !connection.has_events() {
             self.peers.remove(&(connection.peer(), remote));
             self.entries.remove(&id);
+            self.forget_deadlines();
         } else if let Some(at) = outlook.wake_at
             && entry.queued_at.is_none_or(|queued| at < queued)
         {
             entry.queued_at = Some(at);
             self.deadlines.push(Reverse((at, id)));
+        }
+    }
+
+    /// Drops deadlines that are nobody's any more, so that nobody is woken for them.
+    fn forget_deadlines(&mut self) {
+        while let Some(Reverse((at, id))) = self.deadlines.peek()
+            && self.entries.get(id).is_none_or(|entry| entry.queued_at != Some(*at))
+        {
+            self.deadlines.pop();
         }
     }
 
@@ -447,6 +471,7 @@ impl Endpoint for Host {
             self.touch(id);
         }
         self.refresh(now);
+        self.forget_deadlines();
     }
 
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {

@@ -115,7 +115,9 @@ impl Connection {
     /// The connection has ended here. Whoever does not know is told, less and less often.
     fn handle_late(&mut self, now: Instant, packet: &Packet<'_>) -> Disposition {
         let closed_too = match *packet {
-            Packet::Data { frames, .. } | Packet::Accept { frames, .. } => {
+            Packet::Data { frames, .. }
+            | Packet::Accept { frames, .. }
+            | Packet::Open { frames, .. } => {
                 let mut reader = Reader::new(frames);
                 core::iter::from_fn(|| Frame::decode(&mut reader).ok())
                     .any(|frame| matches!(frame, Frame::Close { .. }))
@@ -230,6 +232,7 @@ impl Connection {
         let mut reader = Reader::new(frames);
         let mut eliciting = false;
         let mut hurry = false;
+        let mut datagrams = false;
         while !reader.is_empty() {
             let frame = match Frame::decode(&mut reader) {
                 Ok(frame) => frame,
@@ -237,6 +240,7 @@ impl Connection {
             };
             eliciting |= frame.elicits_ack();
             hurry |= frame == Frame::ImmediateAck;
+            datagrams |= matches!(frame, Frame::Datagram(_));
             match self.handle_frame(now, &frame) {
                 Ok(()) => {}
                 Err(Refusal::Damaged(error)) => {
@@ -248,6 +252,9 @@ impl Connection {
                     return self.refuse(reason);
                 }
             }
+        }
+        if datagrams {
+            self.take_datagrams(frames);
         }
         self.acks.on_packet(now, number, eliciting, meta.ecn);
         if hurry {
@@ -294,13 +301,25 @@ impl Connection {
                 if data.len() > self.config.datagram_bytes_max {
                     return Err(Refusal::Fault(CloseCode::Protocol, "a datagram too large"));
                 }
-                // Told once, whatever the peer sends while nobody listens.
-                if self.datagrams.on_arrived(data) && !self.events.contains(&Event::Datagram) {
-                    self.events.push_back(Event::Datagram);
-                }
             }
         }
         Ok(())
+    }
+
+    /// Takes the application's datagrams out of a packet. Everything else in a packet may be said
+    /// twice; these only when all of it was taken, since what is refused comes again.
+    fn take_datagrams(&mut self, frames: &[u8]) {
+        let mut reader = Reader::new(frames);
+        while !reader.is_empty() {
+            let Ok(frame) = Frame::decode(&mut reader) else { return };
+            // Told once, whatever the peer sends while nobody listens.
+            if let Frame::Datagram(data) = frame
+                && self.datagrams.on_arrived(data)
+                && !self.events.contains(&Event::Datagram)
+            {
+                self.events.push_back(Event::Datagram);
+            }
+        }
     }
 
     /// The peer would like fewer or more ACKs.

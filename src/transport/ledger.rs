@@ -242,6 +242,12 @@ impl Ledger {
         self.entries.len()
     }
 
+    /// Bytes of memory it holds.
+    pub fn memory_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.contents.capacity() * size_of::<Content>()
+    }
+
     /// Whether all is settled.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{
-    connection::{AckWish, Connection},
+    connection::{AckWish, Connection, Speaks},
     host::MIN_ANSWERED_PACKET,
     ledger::Content,
     stats::Limit,
@@ -57,7 +57,7 @@ impl Connection {
         let first = batch.count();
         while batch.count() - first < TURN_PACKETS_MAX && self.has_budget() {
             let budget = usize::try_from(self.validation.budget()).unwrap_or(usize::MAX);
-            let len_max = self.config.packet_bytes.min(budget);
+            let len_max = self.packet_bytes_max().min(budget);
             let len = batch.write_up_to(len_max, |space| self.write_packet(now, space));
             if len == 0 {
                 break;
@@ -230,7 +230,7 @@ impl Connection {
     }
 
     fn header_max(&self) -> usize {
-        if self.life.is_opening() { OPEN_HEADER_MAX } else { ACCEPT_HEADER_MAX }
+        if self.speaks() == Speaks::Open { OPEN_HEADER_MAX } else { ACCEPT_HEADER_MAX }
     }
 
     fn write_header(&self, writer: &mut Writer<'_>) {
@@ -243,15 +243,19 @@ impl Connection {
             token: self.identity.token,
             params: self.config.params(),
         };
-        let packet = if self.life.is_opening() {
-            let cookie = &self.cookie.bytes[..self.cookie.len];
-            Packet::Open { to, greeting: greeting(self.offered), cookie, frames: &[] }
-        } else if self.life.is_accepting() {
-            let offered = self.offered;
-            let agreed = (VERSION, Features(offered.1.0 & SUPPORTED.0));
-            Packet::Accept { to, greeting: greeting(agreed), offered, frames: &[] }
-        } else {
-            Packet::Data { to, number: truncate_number(self.recovery.next()), frames: &[] }
+        let packet = match self.speaks() {
+            Speaks::Open => {
+                let cookie = &self.cookie.bytes[..self.cookie.len];
+                Packet::Open { to, greeting: greeting(self.offered), cookie, frames: &[] }
+            }
+            Speaks::Accept => {
+                let offered = self.offered;
+                let agreed = (VERSION, Features(offered.1.0 & SUPPORTED.0));
+                Packet::Accept { to, greeting: greeting(agreed), offered, frames: &[] }
+            }
+            Speaks::Data => {
+                Packet::Data { to, number: truncate_number(self.recovery.next()), frames: &[] }
+            }
         };
         packet.encode(writer);
     }

@@ -58,6 +58,13 @@ pub struct Settled {
     lost_numbers: Vec<u64>,
 }
 
+impl Settled {
+    /// Contents that it has room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.acked.capacity() + self.lost.capacity() + self.lost_numbers.capacity()
+    }
+}
+
 /// Counters of recovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryStats {
@@ -500,6 +507,11 @@ impl Recovery {
     /// Bytes on their way.
     pub const fn in_flight_bytes(&self) -> u64 {
         self.ledger.in_flight_bytes()
+    }
+
+    /// Packets that are not settled, and the bytes of memory that they take.
+    pub fn unsettled(&self) -> (usize, usize) {
+        (self.ledger.len(), self.ledger.memory_bytes() + self.known.memory_bytes())
     }
 
     /// The congestion control.

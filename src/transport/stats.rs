@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::recovery::RecoveryStats;
+use super::{connection::Connection, recovery::RecoveryStats};
 pub use crate::trace::transport::Limit;
 
 /// A snapshot of a connection.
@@ -44,4 +44,30 @@ pub struct Stats {
     pub copies_received: u64,
     /// What recovery counted.
     pub recovery: RecoveryStats,
+}
+
+impl Connection {
+    /// What was counted, and how things are.
+    pub fn stats(&self) -> Stats {
+        let rtt = self.recovery.rtt();
+        Stats {
+            srtt: rtt.smoothed(),
+            rttvar: rtt.variance(),
+            rtt_min: rtt.min(),
+            rtt_latest: rtt.latest(),
+            window_bytes: self.recovery.controller().window(),
+            ssthresh_bytes: self.recovery.controller().ssthresh(),
+            in_flight_bytes: self.recovery.in_flight_bytes(),
+            pacing_bytes_per_second: self.recovery.pacing_rate(),
+            delivery_bytes_per_second: self
+                .recovery
+                .delivery_rate()
+                .map_or(0, |rate| rate.bytes_per_second),
+            limited_by: self.held_up_by().unwrap_or(Limit::Application),
+            recovery: *self.recovery.stats(),
+            stream_bytes_sent: self.streams.sent_bytes(),
+            stream_bytes_resent: self.streams.resent_bytes(),
+            ..self.stats
+        }
+    }
 }

@@ -14,9 +14,13 @@ use std::{
     time::Duration,
 };
 
-use rdtp::{classic::Spec, net::Clock, sim::swarm::Tally, time::Instant};
+use rdtp::{
+    net::Clock,
+    sim::swarm::{Failure, Tally, transport},
+    time::Instant,
+};
 
-use super::{super::transfer::grouped, draw, run_seed};
+use super::super::transfer::grouped;
 
 /// Seeds that a thread takes at a time.
 const PORTION: u64 = 64;
@@ -32,11 +36,28 @@ pub(super) struct BrokenSeed {
     pub(super) words: String,
 }
 
+/// Counts of runs, in any order.
+pub(super) trait Sum: Default + Send {
+    fn add(&mut self, other: &Self);
+}
+
+impl Sum for Tally {
+    fn add(&mut self, other: &Self) {
+        Self::add(self, other);
+    }
+}
+
+impl Sum for transport::Tally {
+    fn add(&mut self, other: &Self) {
+        Self::add(self, other);
+    }
+}
+
 /// What came of all seeds.
 #[derive(Debug, Default)]
-pub(super) struct Crowd {
-    /// By protocol, in the form that it is written in.
-    pub(super) tallies: BTreeMap<String, Tally>,
+pub(super) struct Crowd<T> {
+    /// By subject, in the form that it is written in.
+    pub(super) tallies: BTreeMap<String, T>,
     /// How many seeds were run, counted from the first without a gap.
     pub(super) done: u64,
     /// The failure with the lowest seed.
@@ -45,16 +66,16 @@ pub(super) struct Crowd {
 }
 
 /// What a thread says after each portion.
-#[derive(Default)]
-struct Portion {
-    tallies: BTreeMap<String, Tally>,
+struct Portion<T> {
+    tallies: BTreeMap<String, T>,
     done: u64,
     broken: Option<BrokenSeed>,
 }
 
 /// What the threads share.
-struct Shared<'a> {
-    protocols: &'a [Spec],
+struct Shared<F> {
+    /// Runs a seed: the name of what it runs, and how.
+    seed: F,
     end: u64,
     /// The first seed that nobody has taken.
     next: AtomicU64,
@@ -64,16 +85,16 @@ struct Shared<'a> {
     stop_at: Option<Instant>,
 }
 
-pub(super) fn run(
-    protocols: &[Spec],
+pub(super) fn run<T: Sum, R: FnOnce() -> Result<T, Failure>>(
+    seed: impl Fn(u64) -> (String, R) + Sync,
     seeds: Range<u64>,
     minutes: Option<u64>,
     threads: Option<u16>,
-) -> Crowd {
+) -> Crowd<T> {
     let clock = Clock::start();
     let limit = minutes.map(Duration::from_mins);
     let shared = Shared {
-        protocols,
+        seed,
         end: seeds.end,
         next: AtomicU64::new(seeds.start),
         failed: AtomicU64::new(u64::MAX),
@@ -106,8 +127,8 @@ pub(super) fn run(
     crowd
 }
 
-impl Crowd {
-    fn add(&mut self, portion: Portion) {
+impl<T: Sum> Crowd<T> {
+    fn add(&mut self, portion: Portion<T>) {
         for (name, tally) in portion.tallies {
             self.tallies.entry(name).or_default().add(&tally);
         }
@@ -116,16 +137,16 @@ impl Crowd {
         self.broken = [self.broken.take(), portion.broken].into_iter().flatten().min_by_key(lowest);
     }
 
-    /// All protocols together.
-    pub(super) fn total(&self) -> Tally {
-        self.tallies.values().fold(Tally::default(), |mut sum, tally| {
+    /// All subjects together.
+    pub(super) fn total(&self) -> T {
+        self.tallies.values().fold(T::default(), |mut sum, tally| {
             sum.add(tally);
             sum
         })
     }
 }
 
-impl Shared<'_> {
+impl<F> Shared<F> {
     /// The next portion; `None` when there is no more to do.
     fn take(&self) -> Option<Range<u64>> {
         if self.stop_at.is_some_and(|stop| self.clock.now() >= stop) {
@@ -137,19 +158,22 @@ impl Shared<'_> {
         (!over).then(|| start..start.saturating_add(PORTION).min(self.end))
     }
 
-    fn portion(&self, seeds: Range<u64>) -> Portion {
-        let mut portion = Portion::default();
+    fn portion<T: Sum, R: FnOnce() -> Result<T, Failure>>(&self, seeds: Range<u64>) -> Portion<T>
+    where
+        F: Fn(u64) -> (String, R),
+    {
+        let mut portion: Portion<T> = Portion { tallies: BTreeMap::new(), done: 0, broken: None };
         for seed in seeds {
-            let spec = draw(self.protocols, seed);
-            let run = catch_unwind(AssertUnwindSafe(|| run_seed(spec, seed, &mut ())));
+            let (name, run) = (self.seed)(seed);
+            let run = catch_unwind(AssertUnwindSafe(run));
             let (invariant, words) = match run {
                 Ok(Ok(tally)) => {
-                    portion.tallies.entry(spec.to_string()).or_default().add(&tally);
+                    portion.tallies.entry(name).or_default().add(&tally);
                     portion.done += 1;
                     continue;
                 }
                 Ok(Err(failure)) => (failure.invariant.name(), failure.to_string()),
-                Err(_) => ("panic", format!("{spec}, seed {seed}: it panicked, see above")),
+                Err(_) => ("panic", format!("{name}, seed {seed}: it panicked, see above")),
             };
             self.failed.fetch_min(seed, Ordering::Relaxed);
             portion.broken = Some(BrokenSeed { seed, invariant, words });

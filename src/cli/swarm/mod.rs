@@ -4,6 +4,7 @@
 
 mod crowd;
 mod table;
+mod transport;
 
 use std::process::ExitCode;
 
@@ -12,11 +13,11 @@ use rdtp::{
     capture::Ladder,
     classic::{Protocol, Spec, Visitor},
     rng::Seed,
-    sim::swarm::{Failure as Broken, Fault, Plan, Swarm, Tally},
+    sim::swarm::{Failure as Broken, Fault, Plan, Swarm, Tally, transport::SUBJECT},
     trace::Observer,
 };
 
-use super::{Outcome, transfer::grouped};
+use super::{Failure, Outcome};
 
 /// The protocols when none is named: each of the book, and those with finite numbers.
 const PROTOCOLS: [&str; 12] = [
@@ -37,9 +38,10 @@ const SEEDS: u64 = 10_000;
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M, illegal windows too;
-    /// without any, each of the book and some with finite numbers
-    #[arg(value_name = "PROTOCOL", value_parser = Spec::parse_even_if_illegal)]
-    protocols: Vec<Spec>,
+    /// without any, each of the book and some with finite numbers. Or `transport` alone: whole
+    /// hosts of the production transport, with strangers, restarts and dead paths
+    #[arg(value_name = "PROTOCOL", value_parser = Contestant::parse)]
+    contestants: Vec<Contestant>,
     /// How many seeds [default: 10000, or as many as the time allows with --minutes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
@@ -58,6 +60,25 @@ pub(crate) struct Options {
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contestant {
+    /// A protocol of the book.
+    Book(Spec),
+    /// Hosts of the production transport.
+    Transport,
+}
+
+impl Contestant {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == SUBJECT {
+            return Ok(Self::Transport);
+        }
+        let spec = Spec::parse_even_if_illegal(text).map_err(|error| error.to_string())?;
+        Ok(Self::Book(spec))
+    }
 }
 
 /// The protocol that a seed draws.
@@ -88,37 +109,49 @@ fn run_seed<O: Observer>(spec: Spec, seed: u64, observer: &mut O) -> Result<Tall
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let book = || PROTOCOLS.iter().filter_map(|name| name.parse().ok()).collect();
-    let protocols: Vec<Spec> =
-        if options.protocols.is_empty() { book() } else { options.protocols.clone() };
+    let spec = |contestant: &Contestant| match contestant {
+        Contestant::Book(spec) => Some(*spec),
+        Contestant::Transport => None,
+    };
+    let named: Vec<Spec> = options.contestants.iter().filter_map(spec).collect();
+    if named.len() < options.contestants.len() {
+        if !named.is_empty() {
+            return Err(Failure(
+                "`transport` runs alone: name it without protocols of the book".into(),
+            ));
+        }
+        return transport::run(options);
+    }
+    let protocols = if named.is_empty() { book() } else { named };
     if let Some(seed) = options.replay {
         return replay(options, draw(&protocols, seed), seed);
     }
-    let seeds = match (options.seeds, options.minutes) {
-        (Some(seeds), _) => seeds,
-        (None, Some(_)) => u64::MAX,
-        (None, None) => SEEDS,
+    let seeds = options.range();
+    let one = |seed| {
+        let spec = draw(&protocols, seed);
+        (spec.to_string(), move || run_seed(spec, seed, &mut ()))
     };
-    let seeds = options.from..options.from.saturating_add(seeds);
-    let result = crowd::run(&protocols, seeds.clone(), options.minutes, options.threads);
+    let result = crowd::run(one, seeds.clone(), options.minutes, options.threads);
     let Some(broken) = &result.broken else {
         table::print(options, &protocols, &seeds, &result)?;
         return Ok(ExitCode::SUCCESS);
     };
     let spec = draw(&protocols, broken.seed);
     let again = format!("rdtp swarm {spec} --replay {}", broken.seed);
-    let held = broken.seed - options.from;
-    if options.json {
-        table::print_broken(broken, held, &again)?;
-    } else {
-        say!("{}", broken.words);
-        match held {
-            0 => {}
-            1 => say!("the seed before it held"),
-            _ => say!("the {} seeds before it held", grouped(held)),
-        }
-        say!("\nseed {} is\n{}\n\nsee it again: {again}", broken.seed, plan(spec, broken.seed));
-    }
+    table::print_failure(options, broken, &again, &plan(spec, broken.seed))?;
     Ok(ExitCode::FAILURE)
+}
+
+impl Options {
+    /// Which seeds are asked for.
+    fn range(&self) -> core::ops::Range<u64> {
+        let seeds = match (self.seeds, self.minutes) {
+            (Some(seeds), _) => seeds,
+            (None, Some(_)) => u64::MAX,
+            (None, None) => SEEDS,
+        };
+        self.from..self.from.saturating_add(seeds)
+    }
 }
 
 /// What a seed draws.

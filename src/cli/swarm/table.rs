@@ -1,6 +1,6 @@
 //! What a swarm came to, for people and for programs.
 
-use core::ops::Range;
+use core::{fmt, ops::Range, time::Duration};
 use std::collections::BTreeMap;
 
 use rdtp::{
@@ -37,7 +37,7 @@ pub(super) fn print(
     options: &Options,
     protocols: &[Spec],
     seeds: &Range<u64>,
-    crowd: &Crowd,
+    crowd: &Crowd<Tally>,
 ) -> Result<(), Failure> {
     if options.json {
         say!("{}", serde_json::to_string(&Answer::new(options, crowd))?);
@@ -99,12 +99,17 @@ fn print_faults(total: &Tally) {
     }
 }
 
-fn print_foot(options: &Options, seeds: &Range<u64>, crowd: &Crowd) {
-    let (asked, total) = (seeds.end - seeds.start, crowd.total());
-    let first = options.from;
-    if crowd.done < asked && options.seeds.is_some() {
-        say!("\nthe time was over after {} of {} seeds", grouped(crowd.done), grouped(asked));
+/// Says so when the time was over before the seeds were.
+pub(super) fn print_if_cut_short(options: &Options, seeds: &Range<u64>, done: u64) {
+    let asked = seeds.end - seeds.start;
+    if done < asked && options.seeds.is_some() {
+        say!("\nthe time was over after {} of {} seeds", grouped(done), grouped(asked));
     }
+}
+
+fn print_foot(options: &Options, seeds: &Range<u64>, crowd: &Crowd<Tally>) {
+    let (first, total) = (options.from, crowd.total());
+    print_if_cut_short(options, seeds, crowd.done);
     say!(
         "\n{} seeds from {first} on, {} of them repeated and the same again: every invariant held \
          after each of\n{} steps ({} datagrams, {} messages, {} of virtual time) in {:.1} s",
@@ -113,13 +118,14 @@ fn print_foot(options: &Options, seeds: &Range<u64>, crowd: &Crowd) {
         grouped(total.steps),
         grouped(total.datagrams),
         grouped(total.messages),
-        hours(&total),
+        hours(total.elapsed),
         crowd.seconds,
     );
 }
 
-fn hours(tally: &Tally) -> String {
-    let seconds = tally.elapsed.as_secs();
+/// Virtual time, for people.
+pub(super) fn hours(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
     if seconds < 7_200 {
         return format!("{} s", grouped(seconds));
     }
@@ -154,15 +160,15 @@ struct ProtocolAnswer {
 }
 
 #[derive(Serialize)]
-struct FaultAnswer {
-    fault: &'static str,
-    seeds: u64,
-    hits: u64,
-    unit: &'static str,
+pub(super) struct FaultAnswer {
+    pub(super) fault: &'static str,
+    pub(super) seeds: u64,
+    pub(super) hits: u64,
+    pub(super) unit: &'static str,
 }
 
 impl Answer {
-    fn new(options: &Options, crowd: &Crowd) -> Self {
+    fn new(options: &Options, crowd: &Crowd<Tally>) -> Self {
         let total = crowd.total();
         let protocol = |tally: &Tally| ProtocolAnswer {
             within: tally.runs - tally.beyond,
@@ -199,6 +205,27 @@ impl Answer {
     }
 }
 
+/// A seed that failed, what it draws, and how to see it again.
+pub(super) fn print_failure(
+    options: &Options,
+    broken: &BrokenSeed,
+    again: &str,
+    plan: &dyn fmt::Display,
+) -> Result<(), Failure> {
+    let held = broken.seed - options.from;
+    if options.json {
+        return print_broken(broken, held, again);
+    }
+    say!("{}", broken.words);
+    match held {
+        0 => {}
+        1 => say!("the seed before it held"),
+        _ => say!("the {} seeds before it held", grouped(held)),
+    }
+    say!("\nseed {} is\n{plan}\n\nsee it again: {again}", broken.seed);
+    Ok(())
+}
+
 /// A failure for programs.
 #[derive(Serialize)]
 struct BrokenAnswer<'a> {
@@ -210,11 +237,7 @@ struct BrokenAnswer<'a> {
     replay: &'a str,
 }
 
-pub(super) fn print_broken(
-    broken: &BrokenSeed,
-    seeds_before: u64,
-    replay: &str,
-) -> Result<(), Failure> {
+fn print_broken(broken: &BrokenSeed, seeds_before: u64, replay: &str) -> Result<(), Failure> {
     let BrokenSeed { seed, invariant, words } = broken;
     let answer = BrokenAnswer { held: false, seed: *seed, invariant, words, seeds_before, replay };
     say!("{}", serde_json::to_string(&answer)?);

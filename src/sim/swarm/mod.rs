@@ -27,6 +27,7 @@ mod plan;
 mod run;
 mod subject;
 mod tally;
+pub mod transport;
 
 use alloc::string::String;
 use core::ops::Range;

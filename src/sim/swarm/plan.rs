@@ -342,18 +342,18 @@ fn timeout(rng: &mut Rng, round_trip: Duration) -> Timeout {
 }
 
 /// A number whose length in bits is drawn evenly, so that small ones are as common as large ones.
-fn log(rng: &mut Rng, low: u64, high: u64) -> u64 {
+pub(super) fn log(rng: &mut Rng, low: u64, high: u64) -> u64 {
     let (low, high) = (low.max(1), high.max(low).max(1));
     let bits = rng.between(low.ilog2().into(), high.ilog2().into());
     let least = 1 << bits;
     rng.between(least, least + (least - 1)).clamp(low, high)
 }
 
-fn size(rng: &mut Rng, low: u64, high: u64) -> usize {
+pub(super) fn size(rng: &mut Rng, low: u64, high: u64) -> usize {
     usize::try_from(log(rng, low, high)).unwrap_or(usize::MAX)
 }
 
-fn time(rng: &mut Rng, low: u64, high: u64) -> Duration {
+pub(super) fn time(rng: &mut Rng, low: u64, high: u64) -> Duration {
     Duration::from_nanos(rounded(log(rng, low, high)))
 }
 

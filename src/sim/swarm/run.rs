@@ -42,6 +42,22 @@ pub enum Invariant {
     Liveness,
     /// In the end there are no packets and no timers, and both sides hold nothing.
     Quiescence,
+    /// A message without promise is delivered once at most.
+    AtMostOnce,
+    /// What is meant for one connection or stream changes no other.
+    Isolation,
+    /// Nothing is sent beyond the windows that the peer has given.
+    FlowControl,
+    /// No more is on its way than the congestion window allows and probes add, and no more leaves at
+    /// once than a quantum of the pacer.
+    Congestion,
+    /// An address that has not answered gets at most three bytes for each that came from it.
+    Amplification,
+    /// Packet numbers only grow.
+    Numbers,
+    /// Where a path or a peer is lost, and when an application closes, both sides hear of the end, for
+    /// the right reason and in time.
+    CleanFailure,
 }
 
 impl Invariant {
@@ -56,6 +72,15 @@ impl Invariant {
             Self::Determinism => "the same seed gives the same run",
             Self::Liveness => "everything arrives once the network has healed",
             Self::Quiescence => "in the end nothing is left",
+            Self::AtMostOnce => "a message without promise is delivered once at most",
+            Self::Isolation => "what is meant for one connection changes no other",
+            Self::FlowControl => "nothing is sent beyond the peer's windows",
+            Self::Congestion => "no more leaves than the congestion window and the pacer allow",
+            Self::Amplification => {
+                "who has not answered gets at most three bytes for each of its own"
+            }
+            Self::Numbers => "packet numbers only grow",
+            Self::CleanFailure => "both sides hear of the end, for the right reason and in time",
         }
     }
 
@@ -70,6 +95,13 @@ impl Invariant {
             Self::Determinism => "determinism",
             Self::Liveness => "liveness",
             Self::Quiescence => "quiescence",
+            Self::AtMostOnce => "at-most-once",
+            Self::Isolation => "isolation",
+            Self::FlowControl => "flow-control",
+            Self::Congestion => "congestion",
+            Self::Amplification => "amplification",
+            Self::Numbers => "numbers",
+            Self::CleanFailure => "clean-failure",
         }
     }
 }
@@ -464,7 +496,7 @@ impl<'a, S: Subject> Run<'a, S> {
 }
 
 /// How many datagrams a fault of the network hit.
-fn hits(fault: Fault, up: &LinkStats, down: &LinkStats) -> u64 {
+pub(super) fn hits(fault: Fault, up: &LinkStats, down: &LinkStats) -> u64 {
     let total: ClassStats = up.total().plus(&down.total());
     match fault {
         Fault::Loss | Fault::Bursts => total.lost,

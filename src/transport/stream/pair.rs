@@ -67,9 +67,9 @@ impl Stream {
         self.send.is_over() && self.recv.is_over()
     }
 
-    /// Bytes of memory that its buffers hold.
+    /// Bytes of memory that its buffers hold, and it itself.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.send.buffer().memory_bytes() + self.recv.buffer().memory_bytes()
+        size_of::<Self>() + self.send.buffer().memory_bytes() + self.recv.buffer().memory_bytes()
     }
 
     /// Whether it has anything to tell beside its data.

@@ -566,9 +566,13 @@ impl Streams {
         self.send_limit.is_blocked() || self.table.values().any(|stream| stream.is_held_up())
     }
 
-    /// Bytes of memory that the buffers of all streams hold.
+    /// Bytes of memory that all streams hold: their buffers, and the queues they stand in.
     pub fn memory_bytes(&self) -> usize {
-        self.table.values().map(|stream| stream.memory_bytes()).sum()
+        let streams: usize = self.table.values().map(|stream| stream.memory_bytes()).sum();
+        let ready: usize = self.ready.values().map(VecDeque::capacity).sum();
+        let queues = (ready + self.telling.capacity()) * size_of::<StreamId>()
+            + self.events.capacity() * size_of::<StreamEvent>();
+        streams + queues + self.peer_over.memory_bytes()
     }
 
     /// The sending half of a stream, for statistics.
@@ -579,6 +583,11 @@ impl Streams {
     /// Bytes of all streams sent again.
     pub const fn resent_bytes(&self) -> u64 {
         self.resent
+    }
+
+    /// The receiving half of a stream, for statistics.
+    pub fn recv_half(&self, id: StreamId) -> Option<&RecvHalf> {
+        self.table.get(&id).map(|stream| &stream.recv)
     }
 
     /// Bytes of all streams sent for the first time.

@@ -31,6 +31,7 @@
 //! next, as with TCP.
 
 mod ack;
+mod anatomy;
 mod cursor;
 mod dissect;
 pub mod example;
@@ -40,6 +41,7 @@ mod packet;
 mod params;
 
 pub use ack::{Ack, AckRanges, EcnCounts};
+pub use anatomy::anatomy;
 pub use cursor::{Reader, Writer};
 pub use dissect::{Dissection, Field, dissect};
 pub use frame::{CloseCode, Frame, StreamId};

@@ -20,8 +20,9 @@ pub const CHALLENGE_BYTES_MAX: usize = HEAD + 8 + COOKIE_BYTES_MAX;
 
 /// Checksum, kind and connection ID.
 const HEAD: usize = 4 + 1 + 8;
-/// Bytes of the checksum field at the front.
+/// Bytes of the checksum field at the front, and the place of the kind.
 pub(super) const CRC: usize = 4;
+pub(super) const KIND_AT: usize = CRC;
 
 pub(super) const OPEN: u8 = 0x10;
 pub(super) const ACCEPT: u8 = 0x11;

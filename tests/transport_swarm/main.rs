@@ -1,0 +1,70 @@
+//! Twenty thousand seeds of the production transport: every invariant after every step, and every
+//! class of faults and hazards hit. Beside it the proof that it would notice: hosts that are wrong in
+//! one way each, which the same swarm finds.
+
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+mod bent;
+mod teeth;
+
+use std::{
+    env,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use rdtp::sim::swarm::{
+    Fault,
+    transport::{Hazard, Swarm, Tally},
+};
+
+/// Seeds of the campaign; those of the README.
+const SEEDS: u64 = 20_000;
+
+/// Runs all seeds on both cores; the sums depend on no order.
+fn campaign(first: u64, seeds: u64) -> Tally {
+    let (next, sum) = (AtomicU64::new(first), Mutex::new(Tally::default()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let swarm = Swarm::of_hosts();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    let tally = swarm.run_seed(seed, &mut ()).unwrap_or_else(|failure| {
+                        panic!("{failure}\nreplay: rdtp swarm transport --replay {seed}")
+                    });
+                    sum.lock().unwrap().add(&tally);
+                }
+            });
+        }
+    });
+    sum.into_inner().unwrap()
+}
+
+#[test]
+fn twenty_thousand_seeds_hold_every_invariant_and_hit_every_fault() {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = number("SWARM_SEEDS").unwrap_or(SEEDS);
+    let total = campaign(number("SWARM_FROM").unwrap_or(0), seeds);
+    println!("{total:?}");
+    assert_eq!(total.runs, seeds);
+    if seeds < SEEDS {
+        return;
+    }
+    assert_eq!(total.untouched().collect::<Vec<_>>(), [""; 0], "everything hit something");
+    for fault in Fault::ALL {
+        let count = total.fault(fault);
+        assert!(count.runs > seeds / 20 && count.hits > 1_000, "{fault}: {count:?}");
+    }
+    for hazard in Hazard::ALL {
+        let count = total.hazard(hazard);
+        assert!(count.runs > seeds / 50, "{hazard}: {count:?}");
+    }
+    assert!(total.repeated > seeds / 100);
+}
