@@ -157,6 +157,12 @@ impl OrderMeter {
         overtaken_by as u64
     }
 
+    /// How many datagrams it still expects something of, or of an older one.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.flying.len()
+    }
+
     /// Drops what can no longer matter.
     fn forget(&mut self) {
         while self.flying.front() == Some(&0) {
