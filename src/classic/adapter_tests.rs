@@ -8,6 +8,7 @@ use crate::{
         gbn::GoBackN,
         rdt10::{self, Rdt10},
         rdt20::{self, Rdt20},
+        rdt21::Rdt21,
         rdt22::Rdt22,
         rdt30::StopAndWait,
         sr::SelectiveRepeat,
@@ -500,8 +501,8 @@ fn damage_is_for_the_likely_machine() {
     assert_eq!(alone.load().feedback_waiting, 1, "only the receiver is here: a NAK");
 }
 
-/// rdt 2.0 numbers nothing, rdt 2.2 everything: so its packets are named, and only numbered
-/// feedback measures the round trip.
+/// rdt 2.0 numbers nothing, rdt 2.1 its data, rdt 2.2 everything: so their packets are named, and
+/// only numbered feedback measures the round trip.
 #[test]
 fn numbers_are_named_where_there_are_any() {
     let mut end = duplex(&Rdt20::default());
@@ -517,6 +518,14 @@ fn numbers_are_named_where_there_are_any() {
     let unnumbered = ["send packet", "ACK arrives", "packet arrives", "send ACK"];
     assert_eq!(packets(told(&mut end)), unnumbered);
     assert_eq!(end.rtt().srtt(), None);
+
+    let mut end = duplex(&Rdt21);
+    let _ = arrive(&mut end, at(9), &datagram(Kind::Data, 0, b"in"));
+    end.send(at(9), b"a").unwrap();
+    assert_eq!(sent(&mut end, at(9)), [0, 0]);
+    let _ = arrive(&mut end, at(9), &datagram(Kind::Ack, 0, &[]));
+    let data_numbered = ["packet 0 arrives", "send ACK", "send packet 0", "ACK arrives"];
+    assert_eq!(packets(told(&mut end)), data_numbered);
 
     let mut end = duplex(&Rdt22);
     end.send(at(0), b"a").unwrap();
