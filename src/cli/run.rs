@@ -20,7 +20,7 @@ use super::{
     Failure, Outcome,
     network::seed_or_new,
     recording::{RecordingArgs, is_dash},
-    states,
+    refuse, states,
     step::{self, Start},
     transfer::{TimeoutRule, grouped},
 };
@@ -87,21 +87,23 @@ const PIECE: usize = 1_000;
 const REASONS_MAX: usize = 12;
 
 impl Options {
-    fn spec(&self) -> Result<Spec, Failure> {
+    fn spec(&self) -> Spec {
         let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
         // An illegal window is a lesson here, not a mistake.
-        Ok(Spec::parse_even_if_illegal(&self.name)?.with(self.window, modulus, true)?)
+        Spec::parse_even_if_illegal(&self.name)
+            .and_then(|spec| spec.with(self.window, modulus, true))
+            .unwrap_or_else(|error| refuse(error))
     }
 
-    fn messages(&self) -> Result<Vec<Vec<u8>>, Failure> {
+    fn messages(&self) -> Vec<Vec<u8>> {
         if let Ok(count) = self.messages.parse::<u64>() {
-            return Ok((0..count).map(|n| format!("message {n}").into_bytes()).collect());
+            return (0..count).map(|n| format!("message {n}").into_bytes()).collect();
         }
         let path = &self.messages;
-        let bytes = fs::read(path).map_err(|error| {
-            Failure(format!("{path}: {error}; --messages takes a number or a file"))
-        })?;
-        Ok(bytes.chunks(PIECE).map(<[u8]>::to_vec).collect())
+        let bytes = fs::read(path).unwrap_or_else(|error| {
+            refuse(format_args!("{path}: {error}; --messages takes a number or a file"))
+        });
+        bytes.chunks(PIECE).map(<[u8]>::to_vec).collect()
     }
 
     fn config(&self, spec: Spec) -> Config {
@@ -116,7 +118,7 @@ impl Options {
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    let (spec, messages) = (options.spec()?, options.messages()?);
+    let (spec, messages) = (options.spec(), options.messages());
     if options.step {
         return walk(options, spec, messages);
     }
@@ -185,7 +187,7 @@ fn print(
     } else if events_own_stdout {
         eprint!("{text}{}", result.words(report));
     } else {
-        print!("{text}{}", result.words(report));
+        say!("{text}{}", result.words(report).trim_end());
     }
     Ok(())
 }
