@@ -355,6 +355,9 @@ fn a_loss_step_by_step() {
     assert_eq!(events(&mut end), [], "it confirms nothing");
     let _ = arrive(&mut end, at(150), &datagram(Kind::Ack, 2, &[]));
     assert_eq!(end.rtt().srtt(), Some(Duration::from_millis(20)), "packet 2 was sent once");
+    assert_eq!(end.poll_timeout(), Some(at(150)), "a confirmation waits");
+    assert_eq!(events(&mut end), [Event::Acknowledged { total: 3 }]);
+    assert_eq!(end.poll_timeout(), None);
     let counted = Stats {
         messages_sent: 3,
         messages_acknowledged: 3,
@@ -408,8 +411,10 @@ fn deliveries_step_by_step() {
         ..Stats::NONE
     };
     assert_eq!(end.stats(), &counted);
+    assert_eq!(end.poll_timeout(), Some(at(6)), "deliveries wait");
     let two = [b"two".as_slice(), b"three"].map(|bytes| Event::Delivered(bytes.into()));
     assert_eq!(events(&mut end), two);
+    assert_eq!(end.poll_timeout(), None);
 }
 
 #[test]

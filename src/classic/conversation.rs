@@ -294,7 +294,7 @@ mod tests {
         let peer = SocketAddr::from(PEER);
         let mut inside = Classic::new(&StopAndWait::RDT30, config, peer).unwrap();
         let mut boxed: Box<dyn Conversation> = Box::new(inside.clone());
-        let mut alike = |inside: &Classic<StopAndWait>, boxed: &Box<dyn Conversation>| {
+        let alike = |inside: &Classic<StopAndWait>, boxed: &Box<dyn Conversation>| {
             let by_box: &dyn Conversation = boxed;
             assert_eq!(by_box.queue_room(), inside.queue_room());
             assert_eq!(by_box.is_idle(), inside.is_idle());
