@@ -282,6 +282,17 @@ mod tests {
         assert!(end.is_stalled(), "it is not idle and waits for nothing");
     }
 
+    /// Whether both say the same, and some of what they say.
+    fn alike(inside: &Classic<StopAndWait>, boxed: &impl Conversation) -> (bool, bool, u64) {
+        assert_eq!(boxed.queue_room(), inside.queue_room());
+        assert_eq!(boxed.is_idle(), inside.is_idle());
+        assert_eq!(boxed.is_stalled(), inside.is_stalled());
+        assert_eq!(boxed.is_closed(), inside.is_closed());
+        assert_eq!(boxed.unacked(), inside.unacked());
+        assert_eq!((boxed.stats(), boxed.rtt()), (inside.stats(), inside.rtt()));
+        (inside.is_idle(), inside.is_closed(), inside.unacked())
+    }
+
     /// What a program holds when the user chooses is the endpoint inside.
     #[test]
     fn a_box_says_what_is_in_it() {
@@ -294,16 +305,6 @@ mod tests {
         let peer = SocketAddr::from(PEER);
         let mut inside = Classic::new(&StopAndWait::RDT30, config, peer).unwrap();
         let mut boxed: Box<dyn Conversation> = Box::new(inside.clone());
-        let alike = |inside: &Classic<StopAndWait>, boxed: &Box<dyn Conversation>| {
-            let by_box: &dyn Conversation = boxed;
-            assert_eq!(by_box.queue_room(), inside.queue_room());
-            assert_eq!(by_box.is_idle(), inside.is_idle());
-            assert_eq!(by_box.is_stalled(), inside.is_stalled());
-            assert_eq!(by_box.is_closed(), inside.is_closed());
-            assert_eq!(by_box.unacked(), inside.unacked());
-            assert_eq!((by_box.stats(), by_box.rtt()), (inside.stats(), inside.rtt()));
-            (inside.is_idle(), inside.is_closed(), inside.unacked())
-        };
         assert_eq!(alike(&inside, &boxed), (true, false, 0));
         let mut space = [0; 100];
         for _ in 0..2 {
