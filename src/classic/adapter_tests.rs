@@ -455,6 +455,7 @@ fn a_packet_of_selective_repeat_has_attempts_of_its_own() {
     }
     end.handle_timeout(at(300));
     assert_eq!(events(&mut end), [Event::GaveUp { attempts: 3 }]);
+    assert_eq!((end.load().timers, end.poll_timeout()), (0, None), "the other timer is off too");
 }
 
 /// Damage goes to whoever it may have been meant for.
