@@ -5,7 +5,11 @@
 #[path = "support/program.rs"]
 mod program;
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
 
 use program::{Directory, Finished, rdtp};
 use serde_json::Value;
@@ -56,6 +60,41 @@ fn ladder_and_events_go_to_files_or_standard_output() {
     assert!(done.stderr.contains("intact"));
 }
 
+/// `rdtp run ... | head -1`, with more to say than a pipe holds.
+#[test]
+fn a_reader_that_goes_is_no_failure() {
+    let long = ["run", "gbn", "--link", "loss=20%", "--messages", "2000", "--seed", "1"];
+    for more in [["--whole", "--ladder=-"], ["--whole", "--events=-"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_rdtp"));
+        let program = program.args(long).args(more);
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty());
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !told.contains("pipe"), "{more:?}: {told}");
+    }
+}
+
+/// Every kind of line there is needs two rows to explain.
+#[test]
+fn the_legend_stays_on_the_sheet() {
+    let directory = Directory::new("legend");
+    let path = directory.path("ladder.svg");
+    let link = ["--link", "loss=20%,dup=20%,corrupt=20%,delay=25ms", "--seed", "5"];
+    let done = run(&[&["rdt3.0"], &link[..], &["--ladder", path.to_str().unwrap()]].concat());
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let svg = fs::read_to_string(&path).unwrap();
+    for words in
+        ["data sent again", "timer runs", "copy, or not all of it drawn", "damaged on the way"]
+    {
+        let entry = svg.lines().find(|line| line.ends_with(&format!(">{words}</text>")));
+        let x = entry.and_then(|line| line.split("x=\"").nth(1)?.split('"').next()?.parse().ok());
+        assert!(x.is_some_and(|x: usize| x + 7 * words.len() < 900), "{words}: {entry:?}");
+    }
+}
+
 #[test]
 fn a_protocol_that_breaks_says_why_and_fails() {
     let link = "delay=25ms±25ms,jitter=reorder";
@@ -80,7 +119,8 @@ fn every_protocol_of_the_book_runs() {
         assert_eq!(done.code, Some(0), "{name}: {}{}", done.stdout, done.stderr);
         assert!(done.stdout.contains("20 of 20 messages"), "{name}: {}", done.stdout);
     }
-    assert_eq!(run(&["rdt9"]).code, Some(1));
+    assert_eq!(run(&["rdt9"]).code, Some(2));
+    assert_eq!(run(&["rdt3.0", "--messages", "no-such-file"]).code, Some(2));
     assert_eq!(run(&["sr", "--window", "none"]).code, Some(2), "bad usage");
 }
 
@@ -92,7 +132,7 @@ fn machines_are_drawn_with_the_state_that_is_asked_for() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert_eq!(done.stdout.matches("class=\"state now\"").count(), 1);
     let done = machine(&["rdt3.0", "--as", "svg", "--side", "sender", "--state", "Sleep"]);
-    assert_eq!(done.code, Some(1));
+    assert_eq!(done.code, Some(2));
     let done = machine(&["saw:5", "--as", "svg", "--side", "sender"]);
     assert!(!done.success && done.stderr.contains("10 states have no legible"), "{}", done.stderr);
 }

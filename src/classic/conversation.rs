@@ -216,3 +216,113 @@ impl<C: Conversation + ?Sized> Conversation for Box<C> {
         (**self).rtt()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        batch::Batch,
+        classic::{Classic, Config, Timeout, rdt30::StopAndWait},
+        endpoint::{Disposition, RecvMeta, Transmit},
+        trace::TraceEvent,
+    };
+    use core::{net::SocketAddr, time::Duration};
+
+    const PEER: ([u8; 4], u16) = ([10, 0, 0, 2], 7);
+
+    /// The shortest conversation: it keeps a message until a timer throws it away.
+    struct Shredder(Option<Instant>);
+
+    impl Endpoint for Shredder {
+        type Event = Event;
+        fn handle_datagram(&mut self, _: Instant, _: RecvMeta, _: &[u8]) -> Disposition {
+            Disposition::Accepted
+        }
+        fn handle_timeout(&mut self, now: Instant) {
+            self.0 = self.0.filter(|&due| due > now);
+        }
+        fn poll_transmit(&mut self, _: Instant, _: &mut Batch<'_>) -> Option<Transmit> {
+            None
+        }
+        /// Nothing is due at the end of time.
+        fn poll_timeout(&self) -> Option<Instant> {
+            self.0.filter(|&due| due < Instant::MAX)
+        }
+        fn poll_event(&mut self) -> Option<Event> {
+            None
+        }
+        fn set_tracing(&mut self, _: bool) {}
+        fn poll_trace(&mut self) -> Option<TraceEvent> {
+            None
+        }
+    }
+
+    impl Conversation for Shredder {
+        fn send(&mut self, now: Instant, message: &[u8]) -> Result<(), SendError> {
+            self.0 = Some(if message.is_empty() { Instant::MAX } else { now });
+            Ok(())
+        }
+        fn is_idle(&self) -> bool {
+            self.0.is_none()
+        }
+    }
+
+    #[test]
+    fn two_methods_are_enough() {
+        let mut end = Shredder(None);
+        assert!(end.is_idle() && !end.is_stalled() && !end.is_closed());
+        assert_eq!((end.unacked(), end.queue_room()), (0, usize::MAX));
+        assert_eq!((end.stats(), end.rtt()), (&Stats::NONE, &RttEstimator::UNMEASURED));
+        end.send(Instant::ZERO, b"x").unwrap();
+        assert!(!end.is_stalled(), "it waits for a time");
+        assert_eq!(end.unacked(), 1);
+        end.handle_timeout(Instant::ZERO);
+        assert!(end.is_idle());
+        end.send(Instant::ZERO, b"").unwrap();
+        assert!(end.is_stalled(), "it is not idle and waits for nothing");
+    }
+
+    /// Whether both say the same, and some of what they say.
+    fn alike(inside: &Classic<StopAndWait>, boxed: &impl Conversation) -> (bool, bool, u64) {
+        assert_eq!(boxed.queue_room(), inside.queue_room());
+        assert_eq!(boxed.is_idle(), inside.is_idle());
+        assert_eq!(boxed.is_stalled(), inside.is_stalled());
+        assert_eq!(boxed.is_closed(), inside.is_closed());
+        assert_eq!(boxed.unacked(), inside.unacked());
+        assert_eq!((boxed.stats(), boxed.rtt()), (inside.stats(), inside.rtt()));
+        (inside.is_idle(), inside.is_closed(), inside.unacked())
+    }
+
+    /// What a program holds when the user chooses is the endpoint inside.
+    #[test]
+    fn a_box_says_what_is_in_it() {
+        let config = Config {
+            timeout: Timeout::Fixed(Duration::from_millis(100)),
+            attempts_max: Some(2),
+            queue_messages_max: 1,
+            ..Config::default()
+        };
+        let peer = SocketAddr::from(PEER);
+        let mut inside = Classic::new(&StopAndWait::RDT30, config, peer).unwrap();
+        let mut boxed: Box<dyn Conversation> = Box::new(inside.clone());
+        assert_eq!(alike(&inside, &boxed), (true, false, 0));
+        let mut space = [0; 100];
+        for _ in 0..2 {
+            let by_box: &mut dyn Conversation = &mut boxed;
+            by_box.send(Instant::ZERO, b"x").unwrap();
+            inside.send(Instant::ZERO, b"x").unwrap();
+        }
+        let by_box: &mut dyn Conversation = &mut boxed;
+        assert_eq!(by_box.send(Instant::ZERO, b"x"), Err(SendError::QueueFull));
+        assert_eq!(alike(&inside, &boxed), (false, false, 2));
+        for _ in 0..2 {
+            for end in [&mut boxed as &mut dyn Conversation, &mut inside] {
+                let sent = end.poll_transmit(Instant::ZERO, &mut Batch::new(&mut space));
+                assert_eq!(sent.map(|transmit| transmit.destination), Some(peer));
+                end.handle_timeout(end.poll_timeout().unwrap());
+            }
+            alike(&inside, &boxed);
+        }
+        assert_eq!(alike(&inside, &boxed), (false, true, 2), "it gave up");
+    }
+}

@@ -100,6 +100,17 @@ mod tests {
     }
 
     #[test]
+    fn whatever_the_order_of_starts_the_earliest_is_first() {
+        let at = Instant::from_nanos;
+        let mut timers = Timers::default();
+        for (seq, nanos) in [(1, 9), (2, 3), (3, 6), (4, 1), (5, 6), (6, 4)] {
+            timers.start(Tag::Packet(seq), at(nanos));
+        }
+        let order = core::iter::from_fn(|| timers.pop_expired(at(9)));
+        assert!(order.eq([4, 2, 6, 3, 5, 1].map(Tag::Packet)));
+    }
+
+    #[test]
     fn the_end_of_time_never_comes() {
         let mut timers = Timers::default();
         timers.start(Tag::Oldest, Instant::MAX);

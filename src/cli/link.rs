@@ -21,8 +21,9 @@ use serde::Serialize;
 
 use super::{
     Failure, Outcome,
-    network::{LinkReport, describe, inspected, links, seed_or_new},
+    network::{LinkReport, describe, inspected, seed_or_new},
     recording::RecordingArgs,
+    refuse,
     stop::Stop,
     transfer::resolve,
 };
@@ -120,7 +121,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let listen = resolve(&options.listen)?;
     let target = resolve(&options.target)?;
     if listen == target && target.port() != 0 {
-        return Err(Failure(format!("{target} would be forwarded to itself: name another target")));
+        refuse(format_args!("{target} would be forwarded to itself: name another target"));
     }
     let seed = seed_or_new(options.seed);
     let socket = SocketConfig { dual_stack: true, ..SocketConfig::default() };
@@ -128,9 +129,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
         .map_err(|error| Failure(format!("cannot listen on {listen}: {error}")))?;
     let config = ProxyConfig { clients_max: options.max_clients, idle_after: options.idle.0 };
     options.format.check(&options.link);
-    let plain = links(&options.link, seed);
+    let plain = options.link.links(seed);
     let links = match options.format.codec() {
-        None => plain,
+        None => plain.into(),
         Some(codec) => inspected(plain, codec),
     };
     let mut proxy = Proxy::new(socket, target, links, Clock::start(), config);

@@ -11,7 +11,7 @@ use rdtp::{
     },
 };
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, refuse};
 
 /// Print the state machines of a protocol, as the code runs them.
 #[derive(Debug, Args)]
@@ -81,7 +81,7 @@ impl Options {
                 let now = states.into_iter().find(wanted);
                 // With both machines, the state is one of either.
                 if let (None, Some(name), Some(_)) = (now, &self.state, self.side) {
-                    return Err(Failure(format!("{title} has no state \"{name}\"")));
+                    refuse(format_args!("{title} has no state \"{name}\""));
                 }
                 return Ok(figure::draw(title, table, now)?);
             }

@@ -58,6 +58,12 @@ pub(crate) fn print_line(line: core::fmt::Arguments<'_>) {
     }
 }
 
+/// Ends the program over a wrong argument, as the parser of arguments does: one line, exit status 2.
+pub(crate) fn refuse(reason: impl core::fmt::Display) -> ! {
+    eprintln!("rdtp: {reason}");
+    process::exit(2)
+}
+
 /// What a command comes to.
 pub(crate) type Outcome = Result<ExitCode, Failure>;
 

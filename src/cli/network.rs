@@ -73,25 +73,16 @@ pub(crate) struct Network {
 impl Network {
     /// The links from the first side and from the second, which can tell data from feedback.
     pub(crate) fn links(&self) -> (Link<SocketAddr>, Link<SocketAddr>) {
-        inspected(links(&self.profile, self.seed), self.codec)
+        inspected(self.profile.links(self.seed), self.codec)
     }
 }
 
-/// The links from the first side and from the second.
-pub(crate) fn links(profile: &Profile, seed: Seed) -> (Link<SocketAddr>, Link<SocketAddr>) {
-    (
-        Link::new(profile.up.clone(), seed.split("up")),
-        Link::new(profile.down.clone(), seed.split("down")),
-    )
-}
-
-/// The same links, able to tell data from feedback and header from payload.
+/// The links of both directions, able to tell data from feedback and header from payload.
 pub(crate) fn inspected(
-    (up, down): (Link<SocketAddr>, Link<SocketAddr>),
+    links: [Link<SocketAddr>; 2],
     codec: Codec,
 ) -> (Link<SocketAddr>, Link<SocketAddr>) {
-    let inspect = move |datagram: &[u8]| codec.anatomy(datagram);
-    (up.with_inspect(inspect), down.with_inspect(inspect))
+    links.map(|link| link.with_inspect(move |datagram: &[u8]| codec.anatomy(datagram))).into()
 }
 
 /// The seed that was given, or a new one that is short enough to type.
@@ -177,7 +168,7 @@ mod tests {
     #[test]
     fn both_directions_draw_their_own_chance() {
         let profile: Profile = "loss=50%".parse().unwrap();
-        let (mut up, mut down) = links(&profile, Seed::new(1));
+        let [mut up, mut down] = profile.links::<SocketAddr>(Seed::new(1));
         let to = "127.0.0.1:1".parse().unwrap();
         let mut arrivals = [Vec::new(), Vec::new()];
         for _ in 0..64 {

@@ -201,7 +201,12 @@ impl Output {
         }
     }
 
+    /// A reader that has gone (`--events - | head`) has seen enough, and is no failure.
     fn finish(mut self) -> io::Result<()> {
-        self.failed.and_then(|()| self.to.flush())
+        let written = self.failed.and_then(|()| self.to.flush());
+        written.or_else(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
     }
 }

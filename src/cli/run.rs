@@ -22,7 +22,7 @@ use super::{
     Failure, Outcome,
     network::seed_or_new,
     recording::{RecordingArgs, is_dash},
-    states,
+    refuse, states,
     step::{self, Start},
     transfer::{TimeoutRule, grouped},
 };
@@ -96,21 +96,23 @@ const PIECE: usize = 1_000;
 const REASONS_MAX: usize = 12;
 
 impl Options {
-    fn spec(&self) -> Result<Spec, Failure> {
+    fn spec(&self) -> Spec {
         let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
         // An illegal window is a lesson here, not a mistake.
-        Ok(Spec::parse_even_if_illegal(&self.name)?.with(self.window, modulus, true)?)
+        Spec::parse_even_if_illegal(&self.name)
+            .and_then(|spec| spec.with(self.window, modulus, true))
+            .unwrap_or_else(|error| refuse(error))
     }
 
-    fn messages(&self) -> Result<Vec<Vec<u8>>, Failure> {
-        let Some(path) = &self.messages else { return Ok(numbered(5)) };
+    fn messages(&self) -> Vec<Vec<u8>> {
+        let Some(path) = &self.messages else { return numbered(5) };
         if let Ok(count) = path.parse::<u64>() {
-            return Ok(numbered(count));
+            return numbered(count);
         }
-        let bytes = fs::read(path).map_err(|error| {
-            Failure(format!("{path}: {error}; --messages takes a number or a file"))
-        })?;
-        Ok(bytes.chunks(PIECE).map(<[u8]>::to_vec).collect())
+        let bytes = fs::read(path).unwrap_or_else(|error| {
+            refuse(format_args!("{path}: {error}; --messages takes a number or a file"))
+        });
+        bytes.chunks(PIECE).map(<[u8]>::to_vec).collect()
     }
 
     fn config(&self, spec: Spec) -> Config {
@@ -152,7 +154,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let what = format!("{option} is for transport: rdtp run transport {option} ...\n");
         clap::Error::raw(ErrorKind::ArgumentConflict, what).exit()
     }
-    let (spec, messages) = (options.spec()?, options.messages()?);
+    let (spec, messages) = (options.spec(), options.messages());
     if options.step {
         return walk(options, spec, messages);
     }
@@ -225,7 +227,7 @@ fn print(
     } else if events_own_stdout {
         eprint!("{text}{}", result.words(report));
     } else {
-        print!("{text}{}", result.words(report));
+        say!("{text}{}", result.words(report).trim_end());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What `send` and `recv` have in common: the flags that choose a protocol, and words for people.
 
 use core::{fmt::Write as _, net::SocketAddr, str::FromStr, time::Duration};
-use std::net::ToSocketAddrs;
+use std::{io, net::ToSocketAddrs};
 
 use clap::{Args, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,7 +13,7 @@ use rdtp::{
     wire::{Checksum, Codec},
 };
 
-use super::Failure;
+use super::{Failure, refuse};
 
 /// Which protocol, and how. Both sides must choose the same protocol, numbers and checksum.
 #[derive(Clone, Debug, Args)]
@@ -156,12 +156,14 @@ pub(crate) fn hex(digest: &[u8; 32]) -> String {
 /// The first address that `HOST:PORT` stands for.
 pub(crate) fn resolve(text: &str) -> Result<SocketAddr, Failure> {
     let wrong = |why: &dyn core::fmt::Display| {
-        Failure(format!("{text}: {why}; write HOST:PORT, such as 192.0.2.1:5001 or [::1]:5001"))
+        format!("{text}: {why}; write HOST:PORT, such as 192.0.2.1:5001 or [::1]:5001")
     };
-    text.to_socket_addrs()
-        .map_err(|error| wrong(&error))?
-        .next()
-        .ok_or_else(|| wrong(&"no such host"))
+    match text.to_socket_addrs() {
+        Ok(mut addresses) => addresses.next().ok_or_else(|| Failure(wrong(&"no such host"))),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => refuse(wrong(&error)),
+        // The name may be right, and the one who knows it out of reach.
+        Err(error) => Err(Failure(wrong(&error))),
+    }
 }
 
 /// A bar for `size` bytes; on anything but a terminal it prints nothing.

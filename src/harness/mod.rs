@@ -134,6 +134,7 @@
 //! | Is it right, whatever the channel does? | [`Model::check`](crate::check::Model::check) | the shortest story, in words and as a ladder |
 //! | Is it right under faults that nobody thought of? | [`property_test`], [`survives`] | the fewest faults, with the ladder |
 //! | Is it right for a thousand seeds? | [`Transfer::campaign`](crate::sim::Transfer::campaign) | a seed and a network, to be repeated to the byte |
+//! | Do real endpoints fail like the machines? | [`replay`] | whether it is the same failure |
 //! | What does it do? | [`ladder`], or a [`Ladder`] as the observer of any run | |
 //! | Does it run? | [`Loopback::run_protocol`](crate::net::Loopback::run_protocol) | a verdict |
 //!
@@ -168,6 +169,7 @@
 //! `tests/properties/endpoint.rs` is an endpoint by hand that goes all these ways.
 
 mod play;
+mod replay;
 mod schedule;
 #[cfg(feature = "proptest")]
 mod strategy;
@@ -175,6 +177,7 @@ mod strategy;
 use alloc::format;
 
 pub use play::{Failure, Flaw, Play};
+pub use replay::replay;
 pub use schedule::{Fault, Schedule, Strike, Way};
 #[cfg(feature = "proptest")]
 pub use strategy::{ScheduleTree, Schedules, Survived, property_test, schedules};

@@ -147,9 +147,8 @@ impl LinkConfig {
         let narrow = self.rate.values().any(|rate| rate.is_some());
         let short = self.mtu.values().any(|mtu| mtu.is_some());
         let (data, ack) = (&self.data, &self.ack);
-        let uneven = data.delay.varies()
-            || ack.delay.varies()
-            || (data.delay, data.bunch) != (ack.delay, ack.bunch);
+        // If the delay of one class alone varies, the delays differ.
+        let uneven = data.delay.varies() || (data.delay, data.bunch) != (ack.delay, ack.bunch);
         Channel {
             lose: held.lose || down || narrow || short,
             overtake: match self.jitter {
@@ -179,6 +178,9 @@ mod tests {
             ("delay=25ms±5ms", "perfect"),
             ("loss=0%,dup=0%:2,reorder=0%:9,corrupt=0%:3,outage=1s+0s", "perfect"),
             ("ack.loss=at:3", "loses"),
+            ("loss=every:1:4", "loses"),
+            ("loss=every:0:4", "perfect"),
+            ("loss=ge:0%:4", "perfect"),
             ("rate=1mbit", "loses"),
             ("rate=none:1mbit@5s", "loses"),
             ("mtu=1200", "loses"),

@@ -262,6 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn set_bits_are_flipped_as_well() {
+        let corruption = Corruption { bits: 5, ..Corruption::NONE };
+        for ordinal in 0..100 {
+            let (original, mut bytes) = ([0xa5; 9], [0xa5; 9]);
+            assert_eq!(stage().flip(ordinal, &corruption, &anatomy(), &original, &mut bytes), 5);
+            let flipped = bytes.iter().map(|byte| (byte ^ 0xa5).count_ones());
+            assert_eq!(flipped.sum::<u32>(), 5, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn a_datagram_without_that_part_stays_whole() {
         let bare = Anatomy { kind: None, checksum: 0..0, payload: 9..9 };
         assert_eq!(hits(Region::Checksum, 3, &bare), [0; 9]);
@@ -305,5 +316,6 @@ mod tests {
         }
         let told = Corruption { share: Probability::percent(1), bits: 3, region: Region::Payload };
         assert_eq!(Corruption::parse("1%:3:payload"), Ok(told));
+        assert_eq!(Corruption::parse("1%:4096").map(|corruption| corruption.bits), Ok(4_096));
     }
 }

@@ -126,4 +126,30 @@ mod tests {
         let stats = link.stats().data;
         assert_eq!((stats.duplicated, stats.corrupted, stats.lost), (1, 1, 0));
     }
+
+    /// Two of each, so that a count that starts over or multiplies shows.
+    #[test]
+    fn every_course_is_counted_and_told() {
+        let way = |damaged| Passage { delay: Duration::ZERO, damaged };
+        let (lost, plain) = (Course::default(), Course { passages: vec![way(false)] });
+        let thrice = Course { passages: vec![way(false), way(true), way(true)] };
+        let courses = vec![lost.clone(), plain, lost, thrice.clone(), thrice];
+        let mut link = Link::new(LinkConfig::PERFECT, Seed::new(1)).with_courses(courses);
+        link.set_tracing(true);
+        for _ in 0..5 {
+            link.offer(Instant::ZERO, &[FLIPPED | 1], ());
+        }
+        let arrive = |link: &mut Link<()>| link.poll_deliver(Instant::ZERO);
+        let bytes: Vec<u8> =
+            core::iter::from_fn(|| arrive(&mut link)).map(|delivery| delivery.bytes[0]).collect();
+        assert_eq!(bytes, [0x81, 0x81, 0x01, 0x01, 0x81, 0x01, 0x01]);
+        let stats = link.stats().data;
+        assert_eq!((stats.lost, stats.delivered, stats.copies), (2, 7, 4));
+        assert_eq!((stats.duplicated, stats.corrupted, stats.bits_flipped), (2, 2, 2));
+        let mut told: Vec<_> = core::iter::from_fn(|| link.poll_fate()).collect();
+        told.retain(|(_, fate)| *fate != Fate::Arrived);
+        let hit = |id| [(id, Fate::Corrupted { bits: 1 }), (id, Fate::Duplicated)];
+        let lost = [(0, Fate::Lost), (2, Fate::Lost)];
+        assert_eq!(told, [&lost[..], &hit(3), &hit(4)].concat());
+    }
 }

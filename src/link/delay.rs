@@ -215,6 +215,9 @@ mod tests {
             assert!(error.contains(reason), "{text}: {error}");
         }
         assert_eq!(Delay::parse("25ms+-5ms"), Delay::parse("25ms±5ms"));
+        for jitter in [Jitter::Keep, Jitter::Reorder] {
+            assert_eq!(Jitter::parse(&format!("{jitter}")), Ok(jitter));
+        }
         assert!(Jitter::parse("on").unwrap_err().contains("neither keep nor reorder"));
     }
 }

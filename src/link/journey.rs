@@ -245,3 +245,63 @@ impl<T> Link<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{link::LinkConfig, rng::Seed};
+
+    fn link(text: &str) -> Link<()> {
+        let mut link = Link::new(text.parse().unwrap(), Seed::new(1));
+        link.set_tracing(true);
+        link
+    }
+
+    fn fates(link: &mut Link<()>) -> Vec<(u64, Fate)> {
+        core::iter::from_fn(|| link.poll_fate()).collect()
+    }
+
+    /// Where nobody said which bytes are the checksum, there is none to be damaged; the longest
+    /// datagram cannot be made longer.
+    #[test]
+    fn damage_that_changes_nothing_is_not_counted() {
+        for (text, len) in [("corrupt=100%:checksum", 20), ("extend=100%", 65_507)] {
+            let mut link = link(text);
+            link.offer(Instant::ZERO, &alloc::vec![7; len], ());
+            let delivery = link.poll_deliver(Instant::ZERO).unwrap();
+            assert_eq!(delivery.bytes, alloc::vec![7; len]);
+            let stats = link.stats().data;
+            assert_eq!((stats.corrupted, stats.bits_flipped, stats.extended), (0, 0, 0), "{text}");
+            assert_eq!(fates(&mut link), [(0, Fate::Arrived)], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_old_datagram_needs_room_to_come_again() {
+        let mut link = link("replay=100%:1,delay=1s,limit=2");
+        for _ in 0..3 {
+            link.offer(Instant::ZERO, b"x", ());
+        }
+        // The second brings the first along and finds the link full, then so does the third itself.
+        let stats = link.stats().data;
+        assert_eq!((link.in_flight(), stats.replayed, stats.link_full), (2, 1, 2));
+        let full = [(0, Fate::Replayed), (0, Fate::LinkFull), (2, Fate::LinkFull)];
+        assert_eq!(fates(&mut link), full);
+        assert_eq!(link.pool.len(), 1, "the buffer that was to hold it comes back");
+    }
+
+    #[test]
+    fn nothing_more_is_expected_of_what_is_forgotten() {
+        let mut link = link("replay=0.001%:4");
+        for id in 0..100 {
+            link.offer(Instant::ZERO, b"x", ());
+            assert_eq!(link.poll_deliver(Instant::ZERO).map(|delivery| delivery.id), Some(id));
+            assert!(link.meter.len() <= 4, "{id}: {:?}", link.meter);
+        }
+        link.set_config(Instant::ZERO, LinkConfig::PERFECT);
+        link.offer(Instant::ZERO, b"x", ());
+        assert_eq!(link.meter.len(), 1, "only the last is expected");
+        link.poll_deliver(Instant::ZERO).unwrap();
+        assert_eq!(link.meter.len(), 0);
+    }
+}

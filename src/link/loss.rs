@@ -281,6 +281,18 @@ mod tests {
         assert_eq!(lost(&run(&Loss::Burst { share, mean: 1 }, 3, 100)), 50);
     }
 
+    /// So loss that is switched on later draws the same numbers however long there was none.
+    #[test]
+    fn no_loss_draws_nothing() {
+        let half = Loss::Independent(Probability::percent(50));
+        let mut stage = Stage::new(Seed::new(6).rng());
+        let offer = |ordinal| Offer { now: Instant::ZERO, ordinal, kind: None, bytes: b"x" };
+        assert!((1..=7).all(|ordinal| !stage.judge(&Loss::NONE, &offer(ordinal))));
+        let later: Vec<bool> =
+            (8..=40).map(|ordinal| stage.judge(&half, &offer(ordinal))).collect();
+        assert_eq!(later, run(&half, 6, 33));
+    }
+
     #[test]
     fn x_of_every_y_is_exact() {
         let verdicts = run(&Loss::Every { lost: 2, of: 5 }, 4, 1_000);
@@ -319,6 +331,9 @@ mod tests {
             let error = Loss::parse(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
-        assert_eq!(Loss::parse("ge:95%:19").unwrap().to_string(), "ge:95%:19");
+        // The limits themselves are possible.
+        for text in ["ge:95%:19", "ge:50%:1", "ge:100%:3", "every:4:4", "every:0:1"] {
+            assert_eq!(Loss::parse(text).map(|loss| loss.to_string()).as_deref(), Ok(text));
+        }
     }
 }

@@ -180,6 +180,7 @@ mod tests {
             bytes.sort_unstable();
             assert_eq!(bytes, original, "nothing is lost");
         }
+        assert!(stage().swap(1, Swap::NONE, &mut [7, 8]), "two are enough");
         assert!(!stage().swap(1, Swap::NONE, &mut [7]), "one block has nowhere to go");
         assert!(!stage().swap(1, Swap::NONE, &mut [7, 7]), "equal blocks change nothing");
     }
@@ -234,5 +235,7 @@ mod tests {
             let error = Extension::parse(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
+        assert_eq!(Swap::parse("1%:1024").map(|swap| swap.block), Ok(1_024));
+        assert_eq!(Extension::parse("1%:4096").map(|extension| extension.bytes), Ok(4_096));
     }
 }

@@ -89,5 +89,10 @@ mod tests {
             let error = Outage::parse(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
+        let always = Outage::parse("1s+2s/2s").unwrap();
+        assert!((1..9).all(|second| always.covers(Duration::from_secs(second))));
+        // In code a period of zero can be written, and is none.
+        let once = Outage { period: Some(Duration::ZERO), ..always };
+        assert!(once.covers(Duration::from_secs(2)) && !once.covers(Duration::from_secs(3)));
     }
 }

@@ -4,10 +4,10 @@ use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
 use super::{
-    Class, Faults, LinkConfig,
+    Class, Faults, Link, LinkConfig,
     keys::{ClassKey, LinkKey},
 };
-use crate::channel::Channel;
+use crate::{channel::Channel, rng::Seed};
 
 /// A bad network between two sides: one link for each direction.
 ///
@@ -96,6 +96,12 @@ impl Profile {
     /// What one or the other direction can do to packets.
     pub fn channel(&self) -> Channel {
         self.up.channel().or(self.down.channel())
+    }
+
+    /// The links from the first side and from the second; each has random streams of its own.
+    pub fn links<T>(&self, seed: Seed) -> [Link<T>; 2] {
+        [(&self.up, "up"), (&self.down, "down")]
+            .map(|(config, way)| Link::new(config.clone(), seed.split(way)))
     }
 
     fn preset(name: &str) -> Option<Result<Self, ProfileError>> {
@@ -354,6 +360,7 @@ mod tests {
             ("ack.loss=1%", "ack.loss=1%"),
             ("loss=2%,up.ack.loss=0%", "up.data.loss=2%,down.loss=2%"),
             ("outage=5s+2s/7s:100s+1s", "outage=5s+2s/7s:100s+1s"),
+            ("outage=5s+2s,outage=none", "perfect"),
             ("reorder=10%:3:1000ms", "reorder=10%"),
             ("corrupt=1%:1:header,limit=9", "corrupt=1%:header,limit=9:64MiB"),
             (
@@ -401,6 +408,10 @@ mod tests {
         }
         let names = "perfect, lossy20, latency530, variable-latency, wifi, satellite, hostile";
         assert!(error("wify").ends_with(names));
+        for prefixes in ["up.down", "up.up", "data.ack", "ack.data", "data.data", "ack.ack"] {
+            let key = format!("{prefixes}.loss");
+            assert!(error(&format!("{key}=1%")).starts_with(&format!("\"{key}\" is no key")));
+        }
         assert!(error("loss=1%,wifi").contains("only possible at the start"));
         assert!(error("loss=1%,").contains("key=value"));
         assert!(error("up.ack.loss=20").starts_with("up.ack.loss: \"20\" is too large"));

@@ -159,6 +159,42 @@ impl<T> Held<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Class;
+    use alloc::vec::Vec;
+
+    fn parcel(id: u64, copy: u32) -> Parcel<()> {
+        let key = Key { release: Instant::ZERO, id, copy };
+        let (offered, class) = (Instant::ZERO, Class::Data);
+        Parcel { key, offered, class, hold: None, tag: (), bytes: Vec::new() }
+    }
+
+    #[test]
+    fn only_later_datagrams_pass_the_one_that_is_held() {
+        let mut held = Held::new();
+        let twice = HoldBack { packets: 2, ..HoldBack::NONE };
+        held.hold(parcel(3, 0), twice);
+        for (passing, ready) in [(3, None), (2, None), (4, None), (3, None), (5, Some(3))] {
+            held.passed_by(passing, Instant::from_nanos(passing));
+            assert_eq!(held.pop_ready().map(|parcel| parcel.key.id), ready, "after {passing}");
+        }
+        assert_eq!((held.next(), held.ready_at()), (None, None));
+    }
+
+    #[test]
+    fn those_that_are_passed_together_come_out_by_number() {
+        let mut held = Held::new();
+        let once = HoldBack { packets: 1, ..HoldBack::NONE };
+        for (id, copy) in [(2, 1), (1, 0), (2, 0), (7, 0)] {
+            held.hold(parcel(id, copy), once);
+        }
+        held.passed_by(5, Instant::from_nanos(9));
+        assert_eq!(held.ready_at(), Some(Instant::from_nanos(9)));
+        let ready = core::iter::from_fn(|| held.pop_ready());
+        let order: Vec<_> = ready.map(|parcel| (parcel.key.id, parcel.key.copy)).collect();
+        assert_eq!(order, [(1, 0), (2, 0), (2, 1)]);
+        let key = held.next().map(|key| (key.id, key.release));
+        assert_eq!(key, Some((7, Instant::ZERO + HoldBack::AT_MOST)), "nothing passed it");
+    }
 
     #[test]
     fn refuses_nonsense_with_a_reason() {

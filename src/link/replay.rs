@@ -219,5 +219,6 @@ mod tests {
         }
         let told = Replay { packets: 64, within: Duration::from_secs(10), ..Replay::NONE };
         assert_eq!(Replay::parse("0%:64:10s"), Ok(told));
+        assert_eq!(Replay::parse("1%:4096").map(|replay| replay.packets), Ok(4_096));
     }
 }

@@ -306,8 +306,106 @@ mod tests {
         assert_eq!((stats.total().offered, stats.total().delay_min.as_micros()), (1_010, 20_500));
     }
 
+    /// Every count is a multiple of `n`, each another one.
+    fn counts(n: u64) -> ClassStats {
+        let millis = |millis| Duration::from_millis(millis);
+        ClassStats {
+            offered: n,
+            offered_bytes: 2 * n,
+            outage: 3 * n,
+            too_large: 4 * n,
+            queue_full: 5 * n,
+            queued: 6 * n,
+            rate_changed: 7 * n,
+            lost: 8 * n,
+            link_full: 9 * n,
+            corrupted: 10 * n,
+            bits_flipped: 11 * n,
+            swapped: 12 * n,
+            spliced: 13 * n,
+            truncated: 14 * n,
+            extended: 15 * n,
+            duplicated: 16 * n,
+            copies: 17 * n,
+            replayed: 18 * n,
+            bunched: 19 * n,
+            held: 20 * n,
+            delivered: 21 * n,
+            delivered_bytes: 22 * n,
+            overtaken: 23 * n,
+            depth_max: 24 * n,
+            delay_min: millis(25 * n),
+            delay_max: millis(26 * n),
+            delay_sum: millis(27 * n),
+        }
+    }
+
+    #[test]
+    fn sums_add_counts_and_keep_extremes() {
+        let (few, many) = (counts(2), counts(100));
+        let (depth_max, delay_max) = (many.depth_max, many.delay_max);
+        let sum = ClassStats { depth_max, delay_max, delay_min: few.delay_min, ..counts(102) };
+        assert_eq!(few.plus(&many), sum);
+        assert_eq!(many.plus(&few), sum);
+        // Where nothing was delivered, nothing was quick.
+        let none = ClassStats::default();
+        assert_eq!((few.plus(&none), none.plus(&few)), (few, few));
+        assert_eq!(many.delay_mean(), Duration::from_nanos(1_285_714));
+        assert_eq!(none.delay_mean(), Duration::ZERO);
+    }
+
+    #[test]
+    fn deliveries_keep_the_extremes_of_the_delay() {
+        let mut stats = ClassStats::default();
+        for (millis, least) in [(5, 5), (7, 5), (3, 3), (4, 3)] {
+            stats.deliver(1, Duration::from_millis(millis), 0);
+            assert_eq!(stats.delay_min, Duration::from_millis(least));
+        }
+        assert_eq!((stats.delay_max, stats.delay_sum.as_millis()), (Duration::from_millis(7), 19));
+        assert_eq!(stats.delay_mean(), Duration::from_micros(4_750));
+    }
+
+    #[test]
+    fn the_report_takes_each_share_of_what_could_have_been_hit() {
+        let config = LinkConfig::PERFECT;
+        let mut stats = LinkStats::default();
+        // 800 reach the loss stage, 600 pass it; with copies 800 and with old ones 900 go on.
+        stats.ack = ClassStats {
+            offered: 1_000,
+            outage: 100,
+            too_large: 60,
+            queue_full: 40,
+            lost: 200,
+            copies: 200,
+            replayed: 100,
+            link_full: 90,
+            corrupted: 60,
+            swapped: 30,
+            spliced: 12,
+            truncated: 6,
+            extended: 3,
+            duplicated: 150,
+            bunched: 450,
+            held: 320,
+            delivered: 500,
+            overtaken: 50,
+            depth_max: 4,
+            ..stats.ack
+        };
+        assert_eq!((stats.ack.exposed(), stats.ack.carried()), (800, 600));
+        assert_eq!(
+            stats.report(&config).to_string(),
+            "ack: 1000 offered, 500 delivered, 25.0% lost, 10.0% lost in outages, 6.0% too large, \
+             4.0% dropped by the full queue, 10.0% dropped by the full link, 10.0% corrupted, \
+             5.0% with bytes swapped, 2.0% spliced, 1.0% cut short, 0.5% extended, 25.0% duplicated, \
+             16.7% bringing an old one along, 50.0% bunched, 40.0% held back, 10.0% overtaken by up \
+             to 4"
+        );
+    }
+
     #[test]
     fn throughput_needs_time() {
+        assert_eq!(throughput(1_250, Duration::from_millis(1)), Some(Bandwidth::new(10_000_000)));
         assert_eq!(throughput(1, Duration::ZERO), None);
         assert_eq!(throughput(0, Duration::MAX), Some(Bandwidth::new(1)));
         assert_eq!(throughput(u64::MAX, Duration::from_nanos(1)), Some(Bandwidth::new(u64::MAX)));

@@ -157,6 +157,12 @@ impl OrderMeter {
         overtaken_by as u64
     }
 
+    /// How many datagrams it still expects something of, or of an older one.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.flying.len()
+    }
+
     /// Drops what can no longer matter.
     fn forget(&mut self) {
         while self.flying.front() == Some(&0) {
@@ -216,5 +222,23 @@ mod tests {
             assert!(meter.passed.len() <= OrderMeter::DEPTH_MAX);
         }
         assert_eq!(meter.arrive(0), OrderMeter::DEPTH_MAX as u64);
+    }
+
+    /// Up to its limit it is exact, one datagram further it says the limit.
+    #[test]
+    fn the_meter_is_exact_up_to_its_limit() {
+        for (beyond, overtaken_by) in [(0, 1), (1, OrderMeter::DEPTH_MAX as u64)] {
+            let mut meter = OrderMeter::default();
+            (0..OrderMeter::DEPTH_MAX + beyond).for_each(|_| meter.depart(1));
+            meter.arrive(7);
+            assert_eq!(meter.arrive(0), overtaken_by);
+        }
+        let (mut meter, half) = (OrderMeter::default(), OrderMeter::DEPTH_MAX as u64 / 2);
+        meter.depart(1);
+        (0..half).for_each(|_| meter.depart(2));
+        for id in (1..=half).flat_map(|id| [id, id]) {
+            meter.arrive(id);
+        }
+        assert_eq!(meter.arrive(0), 2 * half, "each of them and its copy came before");
     }
 }

@@ -39,7 +39,7 @@
 //!         5                      │                     ╚═══▶│ deliver WRONG
 //!                                │                          │  message 1
 //!                                │                ┄┄── ACK ─│
-//!           ═ sent again   * damaged on the way
+//!           ═ sent again   * damaged on the way   ┄ still on its way at the end
 //!
 //! in short: ACK is damaged; damaged ACK arrives (garbled feedback, read as NAK), and the packet of message 0 is sent; the packet of message 0 arrives and is delivered as message 1, and ACK is sent
 //! ```

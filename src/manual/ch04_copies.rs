@@ -40,6 +40,7 @@
 //!           Wait for call 0 from │                          │
 //!                          above │                          │
 //!                    2 confirmed │                          │
+//!           ┄ still on its way at the end
 //!
 //! in short: the channel copies ACK; ACK arrives; the sender believes 2 messages delivered, but the receiver delivered 1
 //! ```
@@ -123,6 +124,7 @@
 //!                          above │                          │
 //!                    1 confirmed │                          │
 //!         5       Wait for ACK 1 │─ packet 1 ──┄┄           │
+//!           ┄ still on its way at the end
 //!
 //! in short: the channel copies ACK 0; the channel copies packet 1; the channel copies ACK 0; deadlock: the transfer can never finish, and all comes to rest
 //! ```

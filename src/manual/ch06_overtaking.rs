@@ -46,7 +46,7 @@
 //!                                │                          │ deliver WRONG
 //!                                │                          │  message 2
 //!                                │              ┄┄── ACK 0 ─│
-//!           ═ sent again
+//!           ═ sent again   ┄ still on its way at the end
 //!
 //! in short: the timer expires too early, and packet 0 is sent again; packet 1 overtakes 1 packet and arrives and is delivered, and ACK 1 is sent; packet 0, an old copy of message 0, arrives and is delivered as message 2, and ACK 0 is sent
 //! ```

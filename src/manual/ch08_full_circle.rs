@@ -34,6 +34,7 @@
 //!                                │                          │  the last ACK again
 //!                                │    ╭───────────── ACK 3 ─│
 //!         7          4 confirmed │◀───╯                     │
+//!           ┄ still on its way at the end
 //!
 //! in short: packet 0 is lost; packet 1 arrives (not the number expected: the last ACK again), and ACK 3 is sent; ACK 3 arrives; the sender believes 4 messages delivered, but the receiver delivered 0
 //! ```
@@ -156,6 +157,7 @@
 //!        75                      │                     ╰───▶│ deliver WRONG
 //!                                │                          │  message 0
 //!                                │              ┄┄── ACK 0 ─│
+//!           ┄ still on its way at the end
 //!
 //! wrong data after 0 messages: 1 of 5 messages delivered in 0.075 s of virtual time; 5 packets, 0 of them sent again, 4 feedback
 //! gbn:4/4 does not tolerate a link that loses

@@ -49,7 +49,7 @@
 //!                                │                          │ deliver WRONG
 //!                                │                          │  message 4
 //!                                │              ┄┄── ACK 3 ─│
-//!           ═ sent again
+//!           ═ sent again   ┄ still on its way at the end
 //!
 //! in short: ACK 0 is lost; timer 0 expires, and packet 0 is sent again; packet 0, an old copy of message 0, falls into the new window and is kept, and ACK 0 is sent; packet 3 arrives and is delivered, then message 0 as message 4, and ACK 3 is sent
 //! ```
@@ -197,7 +197,7 @@
 //!                                │              ┄┄── ACK 0 ─│
 //!                                │                 ╰───────▶│ deliver message 5
 //!                                │              ┄┄── ACK 1 ─│
-//!           ═ sent again
+//!           ═ sent again   ┄ still on its way at the end
 //!
 //! wrong data after 4 messages: 6 of 6 messages delivered in 0.150 s of virtual time; 7 packets, 1 of them sent again, 7 feedback
 //! sr:3/4 does not tolerate a link that loses

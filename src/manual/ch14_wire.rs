@@ -413,7 +413,7 @@
 //! └──────┴───────┘
 //!   1      1-8
 //!
-//! 0x0a stream data blocked: there would be more, but for the limit of this stream
+//! 0x0a stream data blocked: there would be more, but for its limit
 //! 0      1
 //! ┌──────┬────────┬───────┐
 //! │ 0x0a │ stream │ limit │

@@ -9,7 +9,7 @@ use crate::{
         Adaptive, Classic, Config, ConfigError, Conversation, Event, Exchange, Payload, Protocol,
         Role, Stats, Timeout, Verdict,
     },
-    link::{Link, LinkStats, Profile},
+    link::{LinkStats, Profile},
     net::{Clock, Driver, Socket, SocketConfig, wait},
     rng::Seed,
     time::Instant,
@@ -192,11 +192,8 @@ impl Loopback {
         let sender = make(Role::Sender, there.local_addr()).map_err(LoopbackError::Setup)?;
         let receiver = make(Role::Receiver, here.local_addr()).map_err(LoopbackError::Setup)?;
         let codec = self.config.codec;
-        let link = |config, way| {
-            Link::new(config, self.seed.split(way)).with_inspect(move |bytes| codec.anatomy(bytes))
-        };
-        let up = link(self.profile.up.clone(), "up");
-        let down = link(self.profile.down.clone(), "down");
+        let links = self.profile.links(self.seed);
+        let [up, down] = links.map(|link| link.with_inspect(move |bytes| codec.anatomy(bytes)));
         let start = clock.now();
         Ok(LoopbackRun {
             sender: Driver::new(sender, here, clock).with_links(up, down, NodeId(1)),
@@ -229,7 +226,6 @@ impl<C: Conversation> LoopbackRun<'_, C> {
     /// a wrong delivery it can go on, to see what else comes.
     pub fn turn(&mut self, observer: &mut (impl Observer + ?Sized)) -> io::Result<bool> {
         let now = self.clock.now();
-        self.exchange.feed_some(now, self.sender.endpoint_mut(), FEED_MAX);
         let hungry = !self.exchange.is_fed() && self.sender.endpoint().queue_room() > 0;
         let soon = hungry.then_some(now);
         let quiet = Some(self.active_at + QUIET);
@@ -249,6 +245,8 @@ impl<C: Conversation> LoopbackRun<'_, C> {
                 self.delivered_at = now;
             }
         }
+        // After the first step, since from there on the observer hears of what is sent.
+        self.exchange.feed_some(now, self.sender.endpoint_mut(), FEED_MAX);
         Ok(self.is_over(now))
     }
 

@@ -9,7 +9,7 @@ use crate::{
         Classic, Config, ConfigError, Conversation, Event, Exchange, Payload, Protocol, Role, Spec,
         Stats, Verdict, Visitor,
     },
-    link::{Course, Link, LinkStats, Profile},
+    link::{Course, LinkStats, Profile},
     rng::Seed,
     time::Instant,
     trace::{NodeId, Observer},
@@ -168,13 +168,11 @@ impl Transfer {
         let to = world.add(make(Role::Receiver, World::address(0))?);
         world.set_egress(from, self.egress);
         let codec = self.config.codec;
-        let [up, down] = &self.courses;
-        let link = |config, way, courses: &[Course]| {
-            let link = Link::new(config, self.seed.split(way)).with_courses(courses.to_vec());
-            link.with_inspect(move |bytes| codec.anatomy(bytes))
-        };
-        world.lay(from, to, link(self.profile.up.clone(), "up", up));
-        world.lay(to, from, link(self.profile.down.clone(), "down", down));
+        let links = self.profile.links(self.seed).into_iter().zip(&self.courses);
+        for ((a, b), (link, courses)) in [(from, to), (to, from)].into_iter().zip(links) {
+            let link = link.with_courses(courses.clone());
+            world.lay(a, b, link.with_inspect(move |bytes| codec.anatomy(bytes)));
+        }
 
         let exchange = Exchange::new(&self.messages);
         let mut ears = Ears { exchange, released: 0, finished_at: Instant::ZERO };

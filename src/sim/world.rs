@@ -191,8 +191,9 @@ impl<E: Endpoint> World<E> {
 
     /// Lays a link each way: `profile.up` from `a` to `b`, `profile.down` back.
     pub fn connect(&mut self, a: NodeId, b: NodeId, profile: &crate::link::Profile, seed: Seed) {
-        self.lay(a, b, Link::new(profile.up.clone(), seed.split("up")));
-        self.lay(b, a, Link::new(profile.down.clone(), seed.split("down")));
+        let [up, down] = profile.links(seed);
+        self.lay(a, b, up);
+        self.lay(b, a, down);
     }
 
     /// Lays a link one way, in place of the one that may be there.

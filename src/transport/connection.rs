@@ -480,13 +480,16 @@ impl Connection {
     }
 
     /// A probe carries new data if there is any, else repeats the oldest, else only asks for an
-    /// answer (RFC 9002 section 6.2.4).
+    /// answer (RFC 9002 section 6.2.4). When the first probe was not answered either, everything on
+    /// its way is to be repeated, the first bytes of each stream first: perhaps the peer has room
+    /// for nothing else.
     fn prepare_probe(&mut self) {
         self.ping = true;
-        if self.streams.has_data() || self.streams.has_control() {
+        let first = self.recovery.ptos() < 2;
+        if first && (self.streams.has_data() || self.streams.has_control()) {
             return;
         }
-        self.recovery.oldest(&mut self.contents);
+        self.recovery.oldest(if first { 1 } else { usize::MAX }, &mut self.contents);
         for content in self.contents.drain(..) {
             self.streams.on_lost(&content);
         }

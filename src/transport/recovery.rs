@@ -206,13 +206,15 @@ impl Recovery {
         let rate = self.delivery.sample(self.rtt.min());
         self.rate = rate.or(self.rate);
         self.ptos = 0;
-        if let Some(prr) = &mut self.prr {
-            prr.on_delivered(newly.bytes);
-        }
         if self.cuts.latest().is_some_and(|cut| newest.1.at > cut) {
             self.prr = None;
         }
+        let lost_before = self.stats.lost_packets;
         self.detect(now, settled);
+        if let Some(prr) = &mut self.prr {
+            let is_safe = self.stats.lost_packets == lost_before;
+            prr.on_ack(newly.bytes, self.ledger.in_flight_bytes(), self.mss, is_safe);
+        }
         self.controller.on_ack(&AckSample {
             now,
             bytes: newly.bytes,
@@ -337,7 +339,7 @@ impl Recovery {
         self.prr = self
             .controller
             .wants_prr()
-            .then(|| Prr::new(in_flight_bytes, self.controller.window()));
+            .then(|| Prr::new(in_flight_bytes, self.controller.window(), self.mss));
     }
 
     /// Whether the lost packets span a time in which probes should have got through, with nothing
@@ -436,13 +438,18 @@ impl Recovery {
         self.ledger.get(number).is_some()
     }
 
-    /// The contents of the oldest packet on its way: what a probe repeats when there is nothing new.
-    pub fn oldest(&mut self, contents: &mut Vec<Content>) {
+    /// The contents of the oldest packets on their way, of so many at most: what a probe repeats.
+    pub fn oldest(&mut self, packets_max: usize, contents: &mut Vec<Content>) {
         let next = self.ledger.next();
-        let oldest = self.ledger.flying_below(next).next().map(|(number, _)| number);
-        if let Some(number) = oldest {
+        let oldest = self.ledger.flying_below(next).map(|(number, _)| number);
+        for number in oldest.take(packets_max).collect::<Vec<_>>() {
             contents.extend(self.ledger.contents(number).cloned());
         }
+    }
+
+    /// Probe timeouts in a row.
+    pub const fn ptos(&self) -> u32 {
+        self.ptos
     }
 
     /// Bytes that may leave now for all that the window says. Probes may always.
@@ -570,14 +577,8 @@ struct Newly {
     bytes: u64,
     growth_bytes: u64,
     eliciting: bool,
-    /// The highest number, and when it left.
-    newest: Option<(u64, SentAt)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct SentAt {
-    at: Instant,
-    app_limited: bool,
+    /// The highest number.
+    newest: Option<(u64, Sent)>,
 }
 
 impl Newly {
@@ -589,7 +590,7 @@ impl Newly {
         }
         self.eliciting |= sent.eliciting;
         if self.newest.is_none_or(|(newest, _)| number > newest) {
-            self.newest = Some((number, SentAt { at: sent.at, app_limited: sent.app_limited }));
+            self.newest = Some((number, sent));
         }
     }
 }

@@ -82,7 +82,25 @@ fn a_counterexample_is_drawn_or_nothing_is_written() {
     assert!(picture.contains("deliver WRONG message 2") && picture.contains("packet 0 again"));
     assert_eq!(directory.names(""), ["ladder.svg"], "no half of a file stays");
     let (code, _, stderr) = check("rdt3.0 --channel reorder --svg /no/such/directory/x.svg");
-    assert!(code == Some(1) && stderr.contains("/no/such/directory/x.svg"), "{stderr}");
+    assert!(code == Some(2) && stderr.contains("/no/such/directory/x.svg"), "{stderr}");
+}
+
+#[test]
+fn the_table_is_for_programs_too() {
+    let (code, stdout, _) = check("--all --json");
+    let cells: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, cells.len()), (Some(0), 11 * 7));
+    let cell = |protocol: &str, fault: &str| {
+        let found =
+            cells.iter().find(|cell| cell["protocol"] == protocol && cell["fault"] == fault);
+        found.unwrap_or_else(|| panic!("{protocol}, {fault}"))
+    };
+    assert_eq!(cell("rdt3.0", "lose")["verdict"], "holds");
+    let broken = cell("gbn:2/5", "reorder");
+    assert_eq!(broken["verdict"], "unsafe");
+    assert_eq!(broken["counterexample"]["steps"].as_array().unwrap().len(), 14);
+    let (code, _, stderr) = check("--all --json --markdown");
+    assert!(code == Some(2) && stderr.contains("--markdown"), "{stderr}");
 }
 
 #[test]
@@ -124,8 +142,8 @@ fn a_model_for_spin_begins_with_the_commands_that_check_it() {
     assert!(stdout.contains("spin -a model.pml && gcc"), "{stdout}");
     assert!(stdout.contains("active proctype receiver()"), "{stdout}");
     let (code, _, stderr) = check("saw:400 --promela -");
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(stderr.contains("send fewer messages") && stderr.lines().count() == 1, "{stderr}");
     let (code, _, stderr) = check("rdt3.0 --promela no/such/folder/model.pml");
-    assert_eq!((code, stderr.contains("cannot write")), (Some(1), true), "{stderr}");
+    assert_eq!((code, stderr.contains("cannot write")), (Some(2), true), "{stderr}");
 }

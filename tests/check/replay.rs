@@ -4,39 +4,21 @@
 use rdtp::{
     check::{Played, Schedule, Trace},
     classic::{
-        Config,
         rdt10::Rdt10,
         rdt20::{Garbled, Rdt20},
         rdt21::Rdt21,
         rdt22::Rdt22,
     },
-    sim::{Transfer, Verdict as Outcome},
+    harness,
     trace::{Record, TraceEvent},
-    wire::Codec,
 };
 
 use super::*;
 
 /// What is seen when `schedule`, made for `trace`, is played, and what was recorded.
 fn play<P: Protocol>(protocol: &P, trace: &Trace, schedule: &Schedule) -> (Played, Vec<Record>) {
-    let codec = if P::FIELDS.checksum { Codec::default() } else { Codec::Bare };
-    let messages: Vec<Vec<u8>> =
-        (0..trace.messages).map(|number| format!("message {number}").into_bytes()).collect();
     let mut records = Vec::new();
-    let report = Transfer::new(messages.clone())
-        .config(schedule.config(Config { codec, ..Config::default() }))
-        .over(schedule.profile())
-        .along(schedule.up.clone(), schedule.down.clone())
-        .sending_at(schedule.sends.clone())
-        .limit(schedule.until.since_epoch())
-        .run_protocol(protocol, &mut records)
-        .unwrap();
-    let number = |message: &[u8]| messages.iter().position(|sent| sent[..] == *message);
-    let seen = Played {
-        delivered: report.delivered.iter().map(|message| number(message)).collect(),
-        believed: report.sender.messages_acknowledged,
-        finished: report.verdict == Outcome::Intact,
-    };
+    let (seen, _) = harness::replay(protocol, trace, schedule, &mut records).unwrap();
     (seen, records)
 }
 

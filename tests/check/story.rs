@@ -50,6 +50,7 @@ fn the_old_copy_in_words_and_as_a_ladder() {
         7                      │                     ╚═══▶│ Wait for 1 from
 ";
     assert!(ladder.contains(expected), "{ladder}");
+    assert!(ladder.contains("═ sent again   ┄ still on its way at the end\n"), "{ladder}");
     assert!(ladder.lines().all(|line| line.chars().count() <= 80), "{ladder}");
 }
 

@@ -47,6 +47,20 @@ fn a_stream_with_one_gap_allowed_is_not_stuck() {
     }
 }
 
+/// Where the receiver bears one gap, only the first missing bytes are of use; probes carried later
+/// ones, each twice as late as the one before, until nothing else was left to be sent.
+#[test]
+fn probes_that_are_not_answered_go_back_to_the_first_bytes() {
+    let config = with_limits(|limits| limits.gaps_max = 1);
+    for seed in 0..40 {
+        let network = "delay=5ms,loss=25%,rate=10mbit";
+        let (mut world, mut upload) = upload(config, network, seed, 50_000, 50_000);
+        upload.run(&mut world, Duration::from_mins(2));
+        let took = upload.done_at.expect("the upload ends").since_epoch();
+        assert!(took < Duration::from_mins(1), "seed {seed}: {took:?}");
+    }
+}
+
 /// A packet was refused for its stream data and came again; the datagram in it had been delivered.
 #[test]
 fn a_packet_that_is_refused_and_comes_again_delivers_its_datagram_once() {

@@ -115,6 +115,11 @@ impl Arrow {
     pub fn is_data(&self) -> bool {
         self.packet.kind == Kind::Data
     }
+
+    /// Whether nothing had become of it when the run ended.
+    fn is_under_way(&self) -> bool {
+        self.arrivals.is_empty() && self.lost.is_none()
+    }
 }
 
 /// Which end of an arrow a block is.

@@ -60,8 +60,8 @@ pub(super) fn draw(ladder: &Ladder) -> String {
     for (top, words) in &sheet.folds {
         fold(*top, words, &mut out);
     }
-    legend(ladder, sheet.bottom, &mut out);
-    document(WIDTH, sheet.bottom + 44, &ladder.title, &out)
+    let bottom = legend(ladder, &sheet, &mut out);
+    document(WIDTH, bottom + 20, &ladder.title, &out)
 }
 
 /// What is written beside a line, in lines with their classes; timers are drawn, not written.
@@ -414,15 +414,19 @@ fn fold(top: i64, words: &str, out: &mut String) {
     );
 }
 
-fn legend(ladder: &Ladder, bottom: i64, out: &mut String) {
-    let y = bottom + 24;
-    let mut x = 92;
+/// Says what the lines mean that are used; returns how far down it goes.
+fn legend(ladder: &Ladder, sheet: &Sheet, out: &mut String) -> i64 {
+    let (mut x, mut y) = (92, sheet.bottom + 24);
     let mut entry = |class: &str, words: &str, used: bool| {
         if used {
+            let width = 50 + i64::try_from(words.len()).unwrap_or(0) * 7;
+            if x + width > WIDTH {
+                (x, y) = (92, y + 20);
+            }
             line(class, (x, y - 4), (x + 26, y - 4), out);
             let _ =
                 writeln!(out, "<text class=\"muted\" x=\"{}\" y=\"{y}\">{words}</text>", x + 33);
-            x += 50 + i64::try_from(words.len()).unwrap_or(0) * 7;
+            x += width;
         }
     };
     let any = |test: fn(&Arrow) -> bool| ladder.arrows.iter().any(test);
@@ -439,9 +443,12 @@ fn legend(ladder: &Ladder, bottom: i64, out: &mut String) {
         Sight::OneSide => "into the network, or out of it",
         _ => "copy, or not all of it drawn",
     };
-    entry("rule dash", dash, ladder.arrows.iter().any(dashed));
+    // What leaves or arrives in a part that is left out has one end.
+    let folded = !sheet.folds.is_empty();
+    entry("rule dash", dash, folded || ladder.arrows.iter().any(dashed));
     entry("bad", "damaged on the way", any(|arrow| arrow.damaged));
     if ladder.unrecorded > 0 {
         entry("rule", &format!("and {} events more", ladder.unrecorded), true);
     }
+    y
 }

@@ -339,6 +339,8 @@ fn legend(ladder: &Ladder, out: &mut String) {
     }
     if ladder.sight == Sight::OneSide {
         words.push("┄ into the network, or out of it");
+    } else if ladder.arrows.iter().any(Arrow::is_under_way) {
+        words.push("┄ still on its way at the end");
     }
     if !words.is_empty() {
         let _ = writeln!(out, "{:>TIME$} {}", "", words.join("   "));

@@ -1,6 +1,7 @@
 //! `rdtp check`: every order of events, or the shortest way to make a protocol fail.
 //!
-//! Exit status: 0 it holds, 1 a counterexample, 2 bad usage, 3 the bound on states was reached.
+//! Exit status: 0 it holds, 1 a counterexample, 2 bad usage, also a file that cannot be written, 3 the
+//! bound on states was reached.
 
 mod answer;
 mod hands;
@@ -21,7 +22,7 @@ use rdtp::{
     trace::{NodeId, Observer as _},
 };
 
-use super::{Failure, Outcome, states, whole};
+use super::{Failure, Outcome, refuse, states, whole};
 use answer::Answer;
 use hands::Hands;
 use replay::Stage;
@@ -30,6 +31,9 @@ use replay::Stage;
 const WINDOW_DEFAULT: u64 = 2;
 
 /// Take a protocol through everything that can happen, and show the shortest way to break it.
+///
+/// Exit status: 0 when it holds, 1 when there is a counterexample, 2 for bad usage, 3 when the bound on
+/// states was reached.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
@@ -47,7 +51,8 @@ pub(crate) struct Options {
     /// The same as a field of this many bits
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=62))]
     bits: Option<u32>,
-    /// What the channel does, both ways [default: all that the protocol is made to bear]
+    /// What the channel does, both ways, separated by commas [default: all that the protocol is made
+    /// to bear]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULTS")]
     channel: Option<Vec<Fault>>,
     /// What the channel does to feedback, if that differs
@@ -84,7 +89,7 @@ pub(crate) struct Options {
     /// Play the counterexample again, step by step, and see whether it fails in the same way
     #[arg(long, value_enum, value_name = "WHERE")]
     replay: Option<Stage>,
-    /// Print the result as JSON
+    /// Print the result as JSON; with --all, that of every search
     #[arg(long)]
     json: bool,
     /// Write the model for the model checker Spin to this file, - for standard output, and do not
@@ -93,11 +98,11 @@ pub(crate) struct Options {
     promela: Option<PathBuf>,
     /// Print a table: each protocol of the book against each fault
     #[arg(long, conflicts_with_all = ["protocol", "window", "modulus", "bits", "channel",
-          "feedback", "overtake", "messages", "patient", "fewest_faults", "svg", "replay", "json",
+          "feedback", "overtake", "messages", "patient", "fewest_faults", "svg", "replay",
           "promela", "states"])]
     all: bool,
     /// With --all: print Markdown, the table and then every counterexample in words
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "json")]
     markdown: bool,
 }
 
@@ -188,26 +193,20 @@ impl Visitor for Check<'_> {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     if options.all {
-        table::print(options);
+        table::print(options)?;
         return Ok(ExitCode::SUCCESS);
     }
     let name = options.protocol.as_deref().unwrap_or_default();
-    let spec = match spec(options, name) {
-        Ok(spec) => spec,
-        Err(error) => {
-            eprintln!("rdtp: {error}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let spec = spec(options, name).unwrap_or_else(|error| refuse(error));
     if let Some(Stage::Lab) = options.replay
         && !replay::is_of_the_lab(spec)
     {
-        eprintln!("rdtp: the lab has rdt2.1, rdt2.2 and rdt3.0, not {spec}; use --replay sim");
-        return Ok(ExitCode::from(2));
+        refuse(format_args!("the lab has rdt2.1, rdt2.2 and rdt3.0, not {spec}; use --replay sim"));
     }
     if let Some(path) = &options.promela {
         return promela::write(options, spec, path);
     }
+    options.svg.iter().chain(&options.states).for_each(|path| whole::expect(path));
     let clock = Clock::start();
     let (model, report) = spec.visit(Check { options, hands: Hands::new(options.threads) });
     let seconds = (clock.now() - rdtp::time::Instant::ZERO).as_secs_f64();
@@ -240,7 +239,7 @@ fn write_pictures(options: &Options, spec: Spec, report: &Report) -> Result<(), 
             whole::write(path, &picture(spec, trace).to_svg())?;
         }
         if let Some(path) = &options.states {
-            let title = format!("{spec}: {}", report.verdict);
+            let title = format!("{spec}: {}", failure(trace.verdict));
             states::write(&states::of_trace(spec, &title, trace)?, path)?;
         }
         return Ok(());
@@ -256,10 +255,9 @@ fn write_pictures(options: &Options, spec: Spec, report: &Report) -> Result<(), 
     Ok(())
 }
 
-/// A counterexample as a ladder diagram, whole.
-fn picture(spec: Spec, trace: &Trace) -> Ladder {
-    // A title has one line of the picture.
-    let what = match trace.verdict {
+/// What went wrong, for the title of a picture, which has one line.
+fn failure(verdict: Verdict) -> String {
+    match verdict {
         Verdict::Unsafe(Violation::Delivered { got, expected }) => {
             format!("{got} in place of {expected}")
         }
@@ -268,8 +266,12 @@ fn picture(spec: Spec, trace: &Trace) -> Ladder {
         }
         Verdict::Stuck { deadlock } => if deadlock { "deadlock" } else { "livelock" }.to_owned(),
         verdict @ (Verdict::Holds | Verdict::OutOfBound) => verdict.to_string(),
-    };
-    let mut ladder = Ladder::new(&format!("{spec}: {what} (step k at k ms)"))
+    }
+}
+
+/// A counterexample as a ladder diagram, whole.
+fn picture(spec: Spec, trace: &Trace) -> Ladder {
+    let mut ladder = Ladder::new(&format!("{spec}: {} (step k at k ms)", failure(trace.verdict)))
         .between((NodeId(0), "sender"), (NodeId(1), "receiver"))
         .folded(Fold::NEVER);
     if let Verdict::Unsafe(Violation::Delivered { expected, .. }) = trace.verdict {

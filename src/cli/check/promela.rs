@@ -1,13 +1,16 @@
 //! `rdtp check --promela`: the same question for Spin.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use rdtp::{
     check::PromelaError,
     classic::{Protocol, Spec, Visitor},
 };
 
-use super::{Failure, Options, Outcome};
+use super::{
+    super::{refuse, whole},
+    Options, Outcome,
+};
 
 struct Export<'a>(&'a Options);
 
@@ -21,12 +24,13 @@ impl Visitor for Export<'_> {
 
 /// Writes the model to `path`.
 pub(super) fn write(options: &Options, spec: Spec, path: &Path) -> Outcome {
-    let text = spec.visit(Export(options))?;
+    // Exit status 1 would say that there is a counterexample.
+    let text = spec.visit(Export(options)).unwrap_or_else(|error| refuse(error));
     if path.as_os_str() == "-" {
         say!("{}", text.trim_end());
     } else {
-        fs::write(path, text)
-            .map_err(|error| Failure(format!("cannot write {}: {error}", path.display())))?;
+        whole::expect(path);
+        whole::write(path, &text)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,10 +6,10 @@ use clap::ValueEnum;
 use rdtp::{
     capture::{Ladder, ladder::Fold},
     check::{Played as Seen, Schedule, Trace},
-    classic::{Config, Spec},
+    classic::{ConfigError, Protocol, Spec, Visitor},
+    harness,
     quantity::Span,
-    sim::{Report, Transfer, Verdict},
-    wire::Codec,
+    sim::{Report, Verdict},
 };
 
 use super::super::{Failure, lab};
@@ -53,28 +53,29 @@ pub(crate) fn without_times() -> Failure {
     )
 }
 
+/// Plays a counterexample to a protocol whatever its type.
+struct Replay<'a> {
+    trace: &'a Trace,
+    schedule: &'a Schedule,
+    ladder: &'a mut Ladder,
+}
+
+impl Visitor for Replay<'_> {
+    type Output = Result<(Seen, Report), ConfigError>;
+
+    fn visit<P: Protocol>(self, protocol: P) -> Self::Output {
+        harness::replay(&protocol, self.trace, self.schedule, self.ladder)
+    }
+}
+
 fn in_simulator(spec: Spec, trace: &Trace) -> Result<Played, Failure> {
     let schedule = trace.schedule(Schedule::GAP).ok_or_else(without_times)?;
-    let codec = if spec.fields().checksum { Codec::default() } else { Codec::Bare };
-    let messages: Vec<_> =
-        (0..trace.messages).map(|number| format!("message {number}").into_bytes()).collect();
     let mut ladder = Ladder::new(&format!("{spec} in the simulator")).folded(Fold::default());
-    let report = Transfer::new(messages.clone())
-        .config(schedule.config(Config { codec, ..Config::default() }))
-        .over(schedule.profile())
-        .along(schedule.up.clone(), schedule.down.clone())
-        .sending_at(schedule.sends.clone())
-        .limit(schedule.until.since_epoch())
-        .run(spec, &mut ladder)?;
+    let replay = Replay { trace, schedule: &schedule, ladder: &mut ladder };
+    let (seen, report) = spec.visit(replay)?;
     if let Verdict::Wrong { after } = report.verdict {
         ladder.mark_wrong(after);
     }
-    let number = |message: &[u8]| messages.iter().position(|sent| sent[..] == *message);
-    let seen = Seen {
-        delivered: report.delivered.iter().map(|message| number(message)).collect(),
-        believed: report.sender.messages_acknowledged,
-        finished: report.verdict == Verdict::Intact,
-    };
     let (reproduced, verdict) = (trace.is_reproduced(&seen), words(trace, &report));
     let mut text = format!(
         "replay in the simulator: the same faults to real endpoints; timeout {}\n\n{}\n",

@@ -4,11 +4,16 @@ use core::fmt::Write as _;
 
 use rdtp::{
     channel::{Channel, Overtake},
-    check::{Report, Verdict},
+    check::{Model, Report, Verdict},
     classic::{Protocol, Spec, Visitor},
+    net::Clock,
 };
+use serde::Serialize;
 
-use super::{super::transfer::grouped, Hands, Options, bounds, count, promise};
+use super::{
+    super::{Failure, transfer::grouped},
+    Answer, Hands, Options, bounds, count, promise,
+};
 
 /// Small windows: their spaces close in a moment.
 const PROTOCOLS: [&str; 11] = [
@@ -42,13 +47,14 @@ struct Ask<'a> {
 }
 
 impl Visitor for Ask<'_> {
-    type Output = Report;
+    type Output = (Model, Report);
 
-    fn visit<P: Protocol>(self, protocol: P) -> Report {
+    fn visit<P: Protocol>(self, protocol: P) -> Self::Output {
         let channel = self.channel.unwrap_or_else(|| promise(&protocol));
         let capacity = usize::try_from(capacity(self.options)).unwrap_or(usize::MAX);
         let model = bounds(self.options, &protocol, channel).capacity(capacity);
-        model.check_with(&protocol, &mut Hands::new(self.options.threads))
+        let report = model.check_with(&protocol, &mut Hands::new(self.options.threads));
+        (model, report)
     }
 }
 
@@ -59,10 +65,38 @@ fn capacity(options: &Options) -> u64 {
 struct Cell {
     fault: &'static str,
     arguments: &'static str,
+    spec: Spec,
+    model: Model,
     report: Report,
+    seconds: f64,
+}
+
+/// A cell for programs.
+#[derive(Serialize)]
+struct CellAnswer {
+    /// The column that it stands in.
+    fault: &'static str,
+    #[serde(flatten)]
+    answer: Answer,
 }
 
 impl Cell {
+    fn search(
+        (fault, arguments, channel): (&'static str, &'static str, Option<Channel>),
+        spec: Spec,
+        options: &Options,
+    ) -> Self {
+        let clock = Clock::start();
+        let (model, report) = spec.visit(Ask { channel, options });
+        let seconds = clock.now().since_epoch().as_secs_f64();
+        Self { fault, arguments, spec, model, report, seconds }
+    }
+
+    fn answer(&self) -> CellAnswer {
+        let answer = Answer::new(self.spec, &self.model, &self.report, self.seconds);
+        CellAnswer { fault: self.fault, answer }
+    }
+
     fn words(&self) -> String {
         let steps = self.report.steps().unwrap_or_default();
         match self.report.verdict {
@@ -118,23 +152,24 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-pub(super) fn print(options: &Options) {
+pub(super) fn print(options: &Options) -> Result<(), Failure> {
     let row = |name: &'static str| {
         let spec = name.parse::<Spec>().ok()?;
         let faults = FAULTS.into_iter().map(|(name, arguments, it)| (name, arguments, Some(it)));
-        let cells = faults.chain([(ALL.0, ALL.1, None)]).map(|(fault, arguments, channel)| Cell {
-            fault,
-            arguments,
-            report: spec.visit(Ask { channel, options }),
-        });
-        Some((name, cells.collect()))
+        let faults = faults.chain([(ALL.0, ALL.1, None)]);
+        Some((name, faults.map(|fault| Cell::search(fault, spec, options)).collect()))
     };
     let rows: Vec<(&str, Vec<Cell>)> = PROTOCOLS.into_iter().filter_map(row).collect();
-    if options.markdown {
+    if options.json {
+        let cells = rows.iter().flat_map(|(_, cells)| cells);
+        let cells: Vec<CellAnswer> = cells.map(Cell::answer).collect();
+        say!("{}", serde_json::to_string_pretty(&cells)?);
+    } else if options.markdown {
         say!("{}", markdown(&rows, capacity(options)).trim_end());
     } else {
         say!("{}", text(&rows, capacity(options)));
     }
+    Ok(())
 }
 
 fn heads() -> impl Iterator<Item = &'static str> {

@@ -3,12 +3,11 @@
 mod race;
 mod table;
 
-use core::time::Duration;
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use rdtp::{
-    classic::{Spec, SpecError, rdt10::Rdt10},
+    classic::{Spec, SpecError, Verdict, rdt10::Rdt10},
     link::Profile,
     quantity::Span,
     rng::Seed,
@@ -16,8 +15,10 @@ use rdtp::{
 };
 use serde::Serialize;
 
-use super::{Failure, Outcome, network::seed_or_new, recording::RecordingArgs, transfer::hex};
-use race::{Race, Verdict};
+use super::{
+    Failure, Outcome, network::seed_or_new, recording::RecordingArgs, stop::Stop, transfer::hex,
+};
+use race::Race;
 
 /// Watch a real file cross a real UDP socket through a bad network, protocol by protocol
 ///
@@ -137,8 +138,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if !options.json {
         table::print_head(&results);
     }
+    let stop = Stop::on_signals()?;
     for contender in &options.protocols {
-        let row = race(options, contender, &file, seed)?;
+        let row = race(options, contender, &file, seed, &stop)?;
         if !options.json {
             table::print_row(&row, file.len());
             if let Some(ladder) = &row.ladder {
@@ -149,11 +151,17 @@ pub(crate) fn run(options: &Options) -> Outcome {
             keep(directory, &results.file, &row)?;
         }
         results.protocols.push(row);
+        if stop.is_asked() {
+            break;
+        }
     }
     if options.json {
         say!("{}", serde_json::to_string(&results)?);
     } else {
         table::print_foot(&results, options.into.as_deref());
+    }
+    if stop.is_asked() {
+        return Err(Failure("interrupted".into()));
     }
     let broken = results.protocols.iter().find(|row| row.tolerates_link && !row.intact);
     match broken {
@@ -196,59 +204,87 @@ fn contender(text: &str) -> Result<Contender, SpecError> {
     Ok(Contender { name: spec.to_string(), spec, bare: false })
 }
 
-fn race(options: &Options, contender: &Contender, file: &[u8], seed: Seed) -> Result<Row, Failure> {
-    let limit: Duration = options.limit.0;
+fn race(
+    options: &Options,
+    contender: &Contender,
+    file: &[u8],
+    seed: Seed,
+    stop: &Stop,
+) -> Result<Row, Failure> {
     let codec =
         if contender.bare { Codec::Bare } else { Codec::Compact { checksum: options.checksum } };
-    let chunk = options.chunk as usize;
-    let race = Race::start(contender, codec, file, chunk, &options.link, seed)?;
+    let race = Race {
+        file,
+        chunk: options.chunk as usize,
+        profile: &options.link,
+        seed,
+        limit: options.limit.0,
+        progress: !options.json,
+    };
     let several = options.protocols.len() > 1;
     let to = &options.recording;
     let to = if several { to.named(&in_a_file(&contender.name)) } else { to.clone() };
     let title = format!("{} over {}, seed {seed}, on loopback", contender.name, options.link);
     let mut recorder = to.start_both_sides(&title)?;
-    let finish = race.run(limit, !options.json, &mut recorder)?;
-    let ladder = recorder.finish_as_text(first_wrong(&finish.delivered, file, chunk))?;
+    let (report, stalled) = race.run(contender, codec, stop, &mut recorder)?;
+    let wrong = match report.verdict {
+        Verdict::Wrong { after } => Some(after),
+        _ => None,
+    };
+    let ladder = recorder.finish_as_text(wrong)?;
     let excess = options.link.channel().exceeds(contender.spec.tolerates_with(codec));
     let legal = contender.spec.legal().is_ok();
     let tolerates = excess.is_empty() && legal;
-    let intact = finish.delivered == file;
-    let verdict = finish.verdict;
+    let delivered: Vec<u8> =
+        report.delivered.iter().flat_map(|piece| piece.iter().copied()).collect();
+    let intact = delivered == file;
+    let lost = report.up.total().plus(&report.down.total()).loss();
+    let (outcome, reason) = if stop.is_asked() && !intact {
+        let same = alike(&delivered, file);
+        (format!("interrupted after {same} bytes"), "it was not done yet".into())
+    } else {
+        let outcome = outcome(report.verdict, stalled, &delivered, file);
+        (outcome, reason(report.verdict, intact, legal, &excess))
+    };
     Ok(Row {
         protocol: contender.name.clone(),
         tolerates_link: tolerates,
         intact,
-        outcome: outcome(&verdict, &finish.delivered, file),
-        reason: reason(&verdict, intact, legal, &excess),
-        delivered_bytes: finish.delivered.len(),
-        blake3: hex(blake3::hash(&finish.delivered).as_bytes()),
-        seconds: finish.elapsed.as_secs_f64(),
-        datagrams: finish.datagrams,
-        retransmissions: finish.retransmissions,
-        effective_loss: finish.effective_loss,
+        outcome,
+        reason,
+        delivered_bytes: delivered.len(),
+        blake3: hex(blake3::hash(&delivered).as_bytes()),
+        seconds: report.elapsed.as_secs_f64(),
+        datagrams: report.datagrams,
+        retransmissions: report.sender.data_resent,
+        effective_loss: f64::from(lost.parts_per_billion()) / 1e9,
         ladder,
-        delivered: finish.delivered,
+        delivered,
     })
 }
 
+/// How many bytes were delivered as they were sent, from the beginning.
+fn alike(delivered: &[u8], file: &[u8]) -> usize {
+    delivered.iter().zip(file).take_while(|(a, b)| a == b).count()
+}
+
 /// What happened, in a few words.
-fn outcome(verdict: &Verdict, delivered: &[u8], file: &[u8]) -> String {
-    let same = delivered.iter().zip(file).take_while(|(a, b)| a == b).count();
-    let wrong = same < delivered.len();
+fn outcome(verdict: Verdict, stalled: bool, delivered: &[u8], file: &[u8]) -> String {
+    let same = alike(delivered, file);
     match verdict {
-        Verdict::Finished if delivered == file => "intact".into(),
-        Verdict::Finished if wrong => format!("wrong from byte {same} on"),
-        Verdict::Finished => format!("{} bytes missing", file.len() - same),
-        Verdict::Deadlock => "deadlock: both sides wait for ever".into(),
-        Verdict::OutOfTime => format!("out of time after {same} bytes"),
+        _ if delivered == file => "intact".into(),
+        Verdict::OutOfTime { .. } => format!("out of time after {same} bytes"),
+        _ if stalled => "deadlock: both sides wait for ever".into(),
+        _ if same < delivered.len() => format!("wrong from byte {same} on"),
+        _ => format!("{} bytes missing", file.len() - same),
     }
 }
 
 /// Why it had to come so, read from what the protocol says that it tolerates.
-fn reason(verdict: &Verdict, intact: bool, legal: bool, excess: &[String]) -> String {
+fn reason(verdict: Verdict, intact: bool, legal: bool, excess: &[String]) -> String {
     match (intact, excess.is_empty()) {
         (false, _) if !legal => "its window is illegal for its sequence numbers".into(),
-        (false, true) if matches!(verdict, Verdict::OutOfTime) => {
+        (false, true) if matches!(verdict, Verdict::OutOfTime { .. }) => {
             "it bears this network, but needs more time: see --limit".into()
         }
         (true, true) => String::new(),
@@ -256,13 +292,6 @@ fn reason(verdict: &Verdict, intact: bool, legal: bool, excess: &[String]) -> St
         (false, true) => "it should have borne this network".into(),
         (false, false) => format!("too much for it: {}", excess.join(", ")),
     }
-}
-
-/// The first message that differs, of pieces of `chunk` bytes.
-fn first_wrong(delivered: &[u8], file: &[u8], chunk: usize) -> Option<u64> {
-    let same = delivered.chunks(chunk).zip(file.chunks(chunk)).take_while(|(a, b)| a == b);
-    let (same, all) = (same.count(), delivered.chunks(chunk).count());
-    (same < all).then_some(same as u64)
 }
 
 /// A protocol's name as part of a file's name.

@@ -1,7 +1,7 @@
 //! `rdtp lab client`: sends the list, with the fault that menu, script or chance choose.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{fs, net::ToSocketAddrs, path::PathBuf, process::ExitCode};
+use std::{fs, io, net::ToSocketAddrs, path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
 use rdtp::{
@@ -17,7 +17,7 @@ use rdtp::{
 };
 
 use super::{
-    super::{Failure, Outcome, network},
+    super::{Failure, Outcome, network, refuse},
     Common, Lang, ask, print, span,
 };
 
@@ -202,10 +202,15 @@ fn read_list(file: &PathBuf, lang: Lang) -> Result<Vec<i32>, Failure> {
 }
 
 fn resolve(server: &str, lang: Lang) -> Result<SocketAddr, Failure> {
-    let failure = |error: String| Failure(format!("{server}: {error}{}", lang.address_form()));
-    let addresses = server.to_socket_addrs().map_err(|error| failure(format!("{error}; ")))?;
-    let addresses: Vec<_> = addresses.collect();
+    let wrong = |error: String| format!("{server}: {error}{}", lang.address_form());
+    let addresses: Vec<_> = match server.to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            refuse(wrong(format!("{error}; ")))
+        }
+        Err(error) => return Err(Failure(wrong(format!("{error}; ")))),
+    };
     // "localhost" may be ::1 first, but the server listens on 127.0.0.1 unless told otherwise.
     let v4 = addresses.iter().find(|address| address.is_ipv4());
-    v4.or(addresses.first()).copied().ok_or_else(|| failure(String::new()))
+    v4.or(addresses.first()).copied().ok_or_else(|| Failure(wrong(String::new())))
 }

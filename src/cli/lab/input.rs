@@ -6,7 +6,7 @@ use clap::Args;
 use rdtp::app::lab::input::{self, COUNT_MAX, FILE_NAME};
 
 use super::{
-    super::{Failure, Outcome, network},
+    super::{Failure, Outcome, network, refuse},
     Lang, ask, print,
 };
 
@@ -34,7 +34,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         _ => Err(lang.not_a_count(text)),
     };
     let count = match options.count {
-        Some(count) => Some(count),
+        Some(count) => Some(read(&count.to_string()).unwrap_or_else(|reason| refuse(reason))),
         None => ask(lang.how_many(), read)?,
     };
     let Some(count) = count else { return Err(Failure(lang.no_count().to_owned())) };

@@ -236,7 +236,7 @@ pub const FRAMES: [Layout; 17] = [
         "stream data blocked",
         frame::STREAM_DATA_BLOCKED,
         &[STREAM, varint("limit")],
-        "there would be more, but for the limit of this stream",
+        "there would be more, but for its limit",
     ),
     plain(
         "ACK frequency",
