@@ -154,7 +154,9 @@ impl Stage {
         if let Some((bytes, pause)) = desk.bursts.filter(|_| desk.write_left == 0) {
             (desk.write_left, desk.writes_at) = (bytes, now + pause);
         }
-        for talk in 0..self.talks.len() {
+        // The latest first: behind the bursts of an earlier one, a connection that is made after a
+        // restart, where nobody is patient, would be idle until its end.
+        for talk in (0..self.talks.len()).rev() {
             let side = self.talks[talk].side(node);
             self.write(now, talk, side, host);
         }
