@@ -232,7 +232,7 @@
 //!
 //! /// Checksum, kind and connection ID.
 //! const HEAD: usize = 4 + 1 + 8;
-//! /// Bytes of the checksum field at the front.
+//! /// Bytes of the checksum field at the front, and the place of the kind.
 //! pub(super) const CRC: usize = 4;
 //! ```
 //! <!-- code: src/wire/transport/params.rs | /// Bytes of UDP payload that every path | const ACK_DELAY_MAX -->
@@ -322,7 +322,7 @@
 //!          the acceptor starts again, with the same key
 //! 1000 ms  -->     35  data [stream 2: "are you there?"]
 //! 1010 ms  <--     29  reset
-//! 1020 ms  opener is told: the peer has forgotten the connection: restarted, or closed long ago
+//! 1020 ms  opener is told: the peer has forgotten the connection: perhaps restarted
 //! ```
 //!
 //! The ID in a reset is the one that the packet was sent to, so the opener

@@ -35,9 +35,7 @@ impl fmt::Display for CloseReason {
             Self::Peer(code) => write!(f, "closed by the peer: {code}"),
             Self::Idle => f.write_str("the peer was silent for too long"),
             Self::Unreachable => f.write_str("nobody answered"),
-            Self::Reset => {
-                f.write_str("the peer has forgotten the connection: restarted, or closed long ago")
-            }
+            Self::Reset => f.write_str("the peer has forgotten the connection: perhaps restarted"),
             Self::Version => f.write_str("the peer speaks no version that we do"),
             Self::Downgrade => f.write_str("the handshake was changed on its way"),
         }
