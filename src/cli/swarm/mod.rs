@@ -17,7 +17,7 @@ use rdtp::{
     trace::Observer,
 };
 
-use super::{Failure, Outcome};
+use super::{Outcome, refuse};
 
 /// The protocols when none is named: each of the book, and those with finite numbers.
 const PROTOCOLS: [&str; 12] = [
@@ -116,9 +116,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let named: Vec<Spec> = options.contestants.iter().filter_map(spec).collect();
     if named.len() < options.contestants.len() {
         if !named.is_empty() {
-            return Err(Failure(
-                "`transport` runs alone: name it without protocols of the book".into(),
-            ));
+            refuse("`transport` runs alone: name it without protocols of the book");
         }
         return transport::run(options);
     }
