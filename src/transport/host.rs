@@ -285,6 +285,23 @@ impl Host {
         }
     }
 
+    /// Looks again at every connection whose deadline has passed. What leaves by itself when its time
+    /// comes, such as an acknowledgement, must not depend on whether it was looked at before.
+    fn touch_due(&mut self, now: Instant) {
+        while let Some(&Reverse((at, id))) = self.deadlines.peek()
+            && at <= now
+        {
+            self.deadlines.pop();
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.queued_at == Some(at)
+            {
+                entry.queued_at = None;
+                self.touch(id);
+            }
+        }
+        self.forget_deadlines();
+    }
+
     /// Drops deadlines that are nobody's any more, so that nobody is woken for them.
     fn forget_deadlines(&mut self) {
         while let Some(Reverse((at, id))) = self.deadlines.peek()
@@ -475,6 +492,7 @@ impl Endpoint for Host {
     }
 
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+        self.touch_due(now);
         self.refresh(now);
         if let Some((destination, bytes)) = self.answers.front()
             && batch.put(bytes)

@@ -56,8 +56,14 @@ fn repeats(case: &Case, ops: &[Op]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// So many cases, or what `PROPTEST_CASES` asks for if that is more.
+fn at_least(cases: u32) -> Cases {
+    let asked = Cases::default();
+    Cases { cases: asked.cases.max(cases), ..asked }
+}
+
 proptest! {
-    #![proptest_config(Cases { cases: 1500, ..Cases::default() })]
+    #![proptest_config(at_least(1500))]
 
     /// Rules 1 and 7, and 4: a datagram in flight is one that the driver keeps, a lost one is one
     /// that it dropped. A pair of ends is held to a model, one FIFO queue each way: see `Fifo` and
@@ -72,7 +78,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 600, ..Cases::default() })]
+    #![proptest_config(at_least(600))]
 
     /// Rules 2, 3, 6, 7, 8 and 9 under any calls and any bytes: see the checks in `play.rs`.
     #[test]
@@ -89,7 +95,7 @@ fn with_host<T>(which: usize, run: impl FnOnce(&Case) -> T) -> T {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 400, ..Cases::default() })]
+    #![proptest_config(at_least(400))]
 
     /// Rules 1, 4 and 7.
     #[test]
@@ -170,4 +176,22 @@ fn polling_more_often_teaches_nothing() {
         }
         assert!(round_trips > 1000, "{round_trips} measurements");
     }
+}
+
+/// An acknowledgement whose time has come leaves whether or not the host was asked before: it was
+/// forgotten until the next timeout when a timeout too early had put it into the queue of deadlines.
+#[test]
+fn an_early_timeout_holds_no_acknowledgement_back() {
+    let ops = [
+        Op::Timeout { at: 0 },
+        Op::Deliver { from: 0, nth: 0 },
+        Op::Timeout { at: 1 },
+        Op::Deliver { from: 1, nth: 0 },
+        Op::Transmit { at: 0, room: 2048, segments: 1 },
+        Op::Deliver { from: 0, nth: 0 },
+        Op::Event { at: 1 },
+        Op::Wait { millis: 25 },
+        Op::Transmit { at: 1, room: 2048, segments: 1 },
+    ];
+    with_host(0, |case| repeats(case, &ops)).unwrap();
 }

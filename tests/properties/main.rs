@@ -76,8 +76,14 @@ fn run(name: &str, play: Play, schedule: &Schedule) -> Result<(), Failure> {
     play.over(spec.tolerates()).run_with(schedule, endpoint(spec))
 }
 
+/// So many cases, or what `PROPTEST_CASES` asks for if that is more.
+fn at_least(cases: u32) -> Cases {
+    let asked = Cases::default();
+    Cases { cases: asked.cases.max(cases), ..asked }
+}
+
 proptest! {
-    #![proptest_config(Cases { cases: 2000, ..Cases::default() })]
+    #![proptest_config(at_least(2000))]
 
     #[test]
     fn every_protocol_keeps_its_promise(
