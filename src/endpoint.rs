@@ -32,7 +32,7 @@
 //!
 //! `tests/contract/` holds every endpoint of this crate to these rules.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::{batch::Batch, ecn::Ecn, time::Instant, trace::TraceEvent};
 
@@ -45,12 +45,15 @@ pub struct RecvMeta {
     pub source: SocketAddr,
     /// The mark in its IP header.
     pub ecn: Ecn,
+    /// The address of this machine that it was sent to, when the driver knows: one socket may have
+    /// several.
+    pub local: Option<IpAddr>,
 }
 
 impl RecvMeta {
     /// A datagram from `source` without an ECN mark.
     pub const fn from(source: SocketAddr) -> Self {
-        Self { source, ecn: Ecn::NotEct }
+        Self { source, ecn: Ecn::NotEct, local: None }
     }
 }
 
@@ -59,6 +62,8 @@ impl RecvMeta {
 pub struct Transmit {
     /// Where to send them.
     pub destination: SocketAddr,
+    /// Which address of this machine they should leave from; `None` leaves it to the system.
+    pub source: Option<IpAddr>,
     /// The mark to put on them.
     pub ecn: Ecn,
     /// Bytes in the batch.

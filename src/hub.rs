@@ -272,7 +272,13 @@ mod tests {
         fn poll_transmit(&mut self, _: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
             let (destination, bytes) = self.replies.pop_front()?;
             assert!(batch.put(&bytes));
-            Some(Transmit { destination, ecn: Ecn::NotEct, size: bytes.len(), segment_size: None })
+            Some(Transmit {
+                destination,
+                source: None,
+                ecn: Ecn::NotEct,
+                size: bytes.len(),
+                segment_size: None,
+            })
         }
         fn poll_timeout(&self) -> Option<Instant> {
             (!self.replies.is_empty() || !self.events.is_empty()).then_some(Instant::ZERO)

@@ -40,7 +40,8 @@
 //! | `proptest` | property tests: a strategy for schedules of faults |
 //! | `cli` (default) | the program `rdtp` |
 #![no_std]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "net"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;

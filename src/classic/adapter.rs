@@ -531,6 +531,7 @@ impl<P: Protocol> Endpoint for Classic<P> {
         }
         (!batch.is_empty()).then(|| Transmit {
             destination: self.peer,
+            source: None,
             ecn: Ecn::NotEct,
             size: batch.len(),
             segment_size: batch.segment_size(),

@@ -1,14 +1,19 @@
 //! One endpoint behind one socket.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::{net::SocketAddr, ops::Range};
-use std::io;
+use core::{net::SocketAddr, ops::Range, time::Duration};
+use std::io::{self, IoSlice};
 
+use super::{
+    spin::Spin,
+    sys::{Inbox, MESSAGES_MAX, Outgoing},
+    waker::Wakeups,
+};
 use crate::{
     batch::Batch,
-    endpoint::{Disposition, Endpoint, RecvMeta},
+    endpoint::{Disposition, Endpoint, RecvMeta, Transmit},
     link::{Delivery, Link},
-    net::{Clock, Interest, Sent, Socket, wait},
+    net::{Clock, Interest, Sent, Socket, Waker, wait},
     time::Instant,
     trace::{NodeId, Observer, Place, Record, TraceEvent},
 };
@@ -68,10 +73,13 @@ pub struct Driver<E> {
     tracing: bool,
     /// Where the endpoint writes what it wants sent.
     space: Vec<u8>,
-    /// What of `space` the socket has not taken yet.
-    unsent: Option<Unsent>,
+    /// What of `space` the socket has not taken yet, in order.
+    unsent: Vec<Unsent>,
     links: Option<Box<Links>>,
-    scratch: Vec<u8>,
+    /// What arrived and was not looked at.
+    inbox: Inbox,
+    spin: Spin,
+    wakeups: Option<Wakeups>,
     stats: DriverStats,
 }
 
@@ -86,16 +94,17 @@ struct Links {
     stuck: Option<Delivery<SocketAddr>>,
 }
 
-/// The rest of a batch for which the send buffer had no room.
+/// A batch, or what is left of it, that the socket has not taken.
 #[derive(Clone, Debug)]
 struct Unsent {
-    destination: SocketAddr,
+    transmit: Transmit,
     bytes: Range<usize>,
     segment: usize,
 }
 
 impl<E: Endpoint> Driver<E> {
-    /// The most datagrams that one turn takes from the socket.
+    /// One turn takes no more from the socket after so many datagrams. What the system delivers
+    /// together is taken together, so there may be a few hundred.
     pub const RECEIVE_MAX: usize = 64;
     /// The most batches that one turn takes from the endpoint.
     pub const TRANSMIT_MAX: usize = 16;
@@ -103,19 +112,22 @@ impl<E: Endpoint> Driver<E> {
     /// The most datagrams that leave the outgoing link in one turn.
     pub const RELEASE_MAX: usize = 256;
 
-    /// `endpoint` behind `socket`. Drivers that wait together share one clock by copy.
-    pub fn new(endpoint: E, socket: Socket, clock: Clock) -> Self {
+    /// `endpoint` behind `socket`, with all that the system can do for many datagrams at once
+    /// ([`Socket::capabilities`]). Drivers that wait together share one clock by copy.
+    pub fn new(endpoint: E, mut socket: Socket, clock: Clock) -> Self {
+        socket.set_up_batching();
         Self {
             endpoint,
             socket,
             clock,
             node: NodeId(0),
             tracing: false,
-            space: vec![0; Socket::DATAGRAM_BYTES_MAX],
-            unsent: None,
+            space: vec![0; MESSAGES_MAX * Socket::DATAGRAM_BYTES_MAX],
+            unsent: Vec::with_capacity(MESSAGES_MAX),
             links: None,
-            // One more, so that nothing the endpoint gets was cut off unseen.
-            scratch: vec![0; Socket::DATAGRAM_BYTES_MAX + 1],
+            inbox: Inbox::new(),
+            spin: Spin::default(),
+            wakeups: None,
             stats: DriverStats::default(),
         }
     }
@@ -138,6 +150,24 @@ impl<E: Endpoint> Driver<E> {
     ) -> Self {
         self.links = Some(Box::new(Links { outgoing, incoming, peer, stuck: None }));
         self
+    }
+
+    /// How long [`turn`](Self::turn) looks again and again before it sleeps, when what it waited for
+    /// lately came so soon; 20 us unless set, zero for never. A sleeper costs its peer the time to
+    /// wake it, with every batch.
+    #[must_use]
+    pub fn with_spin(mut self, longest: Duration) -> Self {
+        self.spin = Spin::new(longest);
+        self
+    }
+
+    /// A handle to end the wait of [`turn`](Self::turn) from another thread. Fails when the system
+    /// has no descriptor left.
+    pub fn waker(&mut self) -> io::Result<Waker> {
+        match &self.wakeups {
+            Some(wakeups) => Ok(wakeups.waker()),
+            None => Ok(self.wakeups.insert(Wakeups::new()?).waker()),
+        }
     }
 
     /// The outgoing and the incoming link, if there are any.
@@ -179,7 +209,7 @@ impl<E: Endpoint> Driver<E> {
     pub fn deadline(&self) -> Option<Instant> {
         // While the send buffer is full nothing can be transmitted, and what is ready in the
         // endpoint stays ready: only room in the buffer, or a datagram, changes anything.
-        let endpoint = if self.unsent.is_some() { None } else { self.endpoint.poll_timeout() };
+        let endpoint = if self.unsent.is_empty() { self.endpoint.poll_timeout() } else { None };
         let Some(links) = &self.links else { return endpoint };
         let leaves = if links.stuck.is_some() { None } else { links.outgoing.poll_timeout() };
         earliest(endpoint, earliest(leaves, links.incoming.poll_timeout()))
@@ -187,7 +217,7 @@ impl<E: Endpoint> Driver<E> {
 
     /// Whether the send buffer is full: what was given last still waits for room.
     pub fn is_blocked(&self) -> bool {
-        self.unsent.is_some() || self.links.as_ref().is_some_and(|links| links.stuck.is_some())
+        !self.unsent.is_empty() || self.links.as_ref().is_some_and(|links| links.stuck.is_some())
     }
 
     /// Whether there is something to do at `now` without anything arriving, or something has not
@@ -203,8 +233,8 @@ impl<E: Endpoint> Driver<E> {
         Interest::read(&self.socket).and_write(self.is_blocked())
     }
 
-    /// Waits until a datagram arrives, a deadline comes or it is `until`, whichever is first, and
-    /// then does one [`step`](Self::step).
+    /// Waits until a datagram arrives, a deadline comes, somebody [wakes](Waker::wake) it or it is
+    /// `until`, whichever is first, and then does one [`step`](Self::step).
     ///
     /// Fails only when the socket itself is of no more use.
     pub fn turn(
@@ -212,9 +242,52 @@ impl<E: Endpoint> Driver<E> {
         observer: &mut (impl Observer + ?Sized),
         until: Option<Instant>,
     ) -> io::Result<Turn> {
-        let wake = earliest(self.deadline(), until);
-        wait(&[self.interest()], wake, &self.clock)?;
+        self.wait(until)?;
         self.step(observer)
+    }
+
+    /// The first half of [`turn`](Self::turn): waits, and does nothing else. For whoever has to look
+    /// at something between the two, such as who woke it.
+    pub fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let wake = earliest(self.deadline(), until);
+        if self.inbox.is_empty() && !self.is_due(wake)? {
+            let mut interests = [self.interest(); 2];
+            let mut count = 1;
+            if let Some(wakeups) = &self.wakeups {
+                interests[1] = Interest::read(wakeups);
+                count = 2;
+            }
+            let before = self.clock.now();
+            wait(&interests[..count], wake, &self.clock)?;
+            let slept = self.clock.now() - before;
+            self.spin.on_slept(slept);
+        }
+        if let Some(wakeups) = &mut self.wakeups {
+            wakeups.hear();
+        }
+        Ok(())
+    }
+
+    /// Looks for a short while whether there is something to do; what has arrived is in the inbox.
+    fn is_due(&mut self, wake: Option<Instant>) -> io::Result<bool> {
+        let mut now = self.clock.now();
+        let end = now + self.spin.length();
+        loop {
+            let woken = self.wakeups.as_ref().is_some_and(Wakeups::is_woken);
+            if woken || wake.is_some_and(|wake| wake <= now) {
+                return Ok(true);
+            }
+            if now >= end || self.is_blocked() {
+                self.spin.on_waited_in_vain();
+                return Ok(false);
+            }
+            self.socket.recv_batch(&mut self.inbox)?;
+            if !self.inbox.is_empty() {
+                return Ok(true);
+            }
+            core::hint::spin_loop();
+            now = self.clock.now();
+        }
     }
 
     /// Does what can be done now, within bounds, and does not wait: takes datagrams, acts on
@@ -250,17 +323,36 @@ impl<E: Endpoint> Driver<E> {
     /// Takes datagrams from the socket, and from the incoming link what has arrived there.
     fn receive(&mut self, observer: &mut (impl Observer + ?Sized)) -> io::Result<usize> {
         let mut received = 0;
-        for _ in 0..Self::RECEIVE_MAX {
-            let Some((len, source)) = self.socket.recv_from(&mut self.scratch)? else { break };
-            let (now, datagram) = (self.clock.now(), &self.scratch[..len]);
-            if let Some(links) = &mut self.links {
-                links.incoming.offer(now, datagram, source);
-                continue;
+        let mut taken = 0;
+        while taken < Self::RECEIVE_MAX {
+            if self.inbox.is_empty() {
+                self.socket.recv_batch(&mut self.inbox)?;
             }
-            let disposition = self.endpoint.handle_datagram(now, RecvMeta::from(source), datagram);
-            self.stats.took(len, disposition);
-            received += 1;
-            self.trace(now, observer);
+            if self.inbox.is_empty() {
+                break;
+            }
+            let now = self.clock.now();
+            let inbox = core::mem::take(&mut self.inbox);
+            for (message, arrival) in inbox.messages() {
+                let meta =
+                    RecvMeta { source: arrival.source, ecn: arrival.ecn, local: arrival.local };
+                // An empty datagram is one all the same.
+                let stride = arrival.stride.max(1);
+                let empty = message.is_empty().then_some(message);
+                for datagram in message.chunks(stride).chain(empty) {
+                    taken += 1;
+                    if let Some(links) = &mut self.links {
+                        links.incoming.offer(now, datagram, meta.source);
+                        continue;
+                    }
+                    let disposition = self.endpoint.handle_datagram(now, meta, datagram);
+                    self.stats.took(datagram.len(), disposition);
+                    received += 1;
+                    self.trace(now, observer);
+                }
+            }
+            self.inbox = inbox;
+            self.inbox.clear();
         }
         let now = self.clock.now();
         while received < Self::RECEIVE_MAX {
@@ -280,45 +372,64 @@ impl<E: Endpoint> Driver<E> {
     /// it is enough for one turn.
     fn transmit(&mut self, now: Instant) -> usize {
         let mut sent = 0;
-        for _ in 0..Self::TRANSMIT_MAX {
-            if let Some(unsent) = self.unsent.take() {
-                self.unsent = self.send(now, unsent);
-                if self.unsent.is_some() {
+        let mut batches = 0;
+        let mut more = true;
+        while self.flush(now) && more && batches < Self::TRANSMIT_MAX {
+            // Several batches leave with one call, one after the other in the same space.
+            let mut start = 0;
+            while self.unsent.len() < MESSAGES_MAX
+                && self.space.len() - start >= Socket::DATAGRAM_BYTES_MAX
+            {
+                let space = &mut self.space[start..][..Socket::DATAGRAM_BYTES_MAX];
+                let mut batch = Batch::new(space);
+                let Some(transmit) = self.endpoint.poll_transmit(now, &mut batch) else {
+                    more = false;
                     break;
-                }
+                };
+                sent += batch.count();
+                batches += 1;
+                self.stats.datagrams_out += batch.count() as u64;
+                self.stats.bytes_out += transmit.size as u64;
+                let bytes = start..start + transmit.size;
+                start = bytes.end;
+                let segment = transmit.segment_size.unwrap_or(transmit.size);
+                self.unsent.extend(Unsent::split(transmit, bytes, segment));
             }
-            let mut batch = Batch::new(&mut self.space);
-            let Some(transmit) = self.endpoint.poll_transmit(now, &mut batch) else { break };
-            sent += batch.count();
-            self.stats.datagrams_out += batch.count() as u64;
-            self.stats.bytes_out += transmit.size as u64;
-            self.unsent = Some(Unsent {
-                destination: transmit.destination,
-                bytes: 0..transmit.size,
-                segment: transmit.segment_size.unwrap_or(transmit.size),
-            });
-        }
-        if let Some(unsent) = self.unsent.take() {
-            self.unsent = self.send(now, unsent);
         }
         sent
     }
 
-    /// Sends the segments of a batch; returns those that found no room.
-    fn send(&mut self, now: Instant, mut unsent: Unsent) -> Option<Unsent> {
-        loop {
-            let end = unsent.bytes.end.min(unsent.bytes.start + unsent.segment);
-            let datagram = &self.space[unsent.bytes.start..end];
-            if let Some(links) = &mut self.links {
-                links.outgoing.offer(now, datagram, unsent.destination);
-            } else if self.socket.send_to(datagram, unsent.destination) == Sent::WouldBlock {
-                return Some(unsent);
-            }
-            unsent.bytes.start = end;
-            if unsent.bytes.is_empty() {
-                return None;
+    /// Sends what is there; false when the socket is full.
+    fn flush(&mut self, now: Instant) -> bool {
+        if let Some(links) = &mut self.links {
+            for unsent in self.unsent.drain(..) {
+                for datagram in self.space[unsent.bytes].chunks(unsent.segment.max(1)) {
+                    links.outgoing.offer(now, datagram, unsent.transmit.destination);
+                }
             }
         }
+        let mut done = 0;
+        while done < self.unsent.len() {
+            let rest = &self.unsent[done..];
+            let count = rest.len().min(MESSAGES_MAX);
+            let mut parts = [IoSlice::new(&[]); MESSAGES_MAX];
+            for (part, unsent) in parts.iter_mut().zip(rest) {
+                *part = IoSlice::new(&self.space[unsent.bytes.clone()]);
+            }
+            let mut batches = [Outgoing::NONE; MESSAGES_MAX];
+            for ((batch, part), unsent) in batches.iter_mut().zip(&parts).zip(rest) {
+                *batch = unsent.message(&self.socket, part);
+            }
+            let progress = self.socket.send_batches(&batches[..count]);
+            done += progress.batches;
+            if progress.batches < count {
+                self.unsent[done].bytes.start += progress.bytes;
+                self.unsent.drain(..done);
+                return false;
+            }
+        }
+        self.unsent.clear();
+        true
     }
 
     /// Sends what has left the outgoing link.
@@ -351,6 +462,40 @@ impl<E: Endpoint> Driver<E> {
             while let Some((datagram, fate)) = link.poll_fate() {
                 record(Place::Link { from, to }, TraceEvent::Link { datagram, fate });
             }
+        }
+    }
+}
+
+impl Unsent {
+    /// What one message can hold, headers and all, is 64 KiB; those of IPv6 are longer than those
+    /// that a batch of datagrams allows for.
+    const MESSAGE_BYTES_MAX_6: usize = 65_536 - 40 - 8;
+
+    /// One or two messages for a batch.
+    fn split(
+        transmit: Transmit,
+        bytes: Range<usize>,
+        segment: usize,
+    ) -> impl Iterator<Item = Self> {
+        let cut = if transmit.destination.is_ipv6() && bytes.len() > Self::MESSAGE_BYTES_MAX_6 {
+            bytes.end - segment.min(bytes.len())
+        } else {
+            bytes.end
+        };
+        let parts = [bytes.start..cut, cut..bytes.end];
+        let parts = parts.into_iter().filter(move |part| !part.is_empty() || bytes.is_empty());
+        parts.take(2).map(move |bytes| Self { transmit, bytes, segment })
+    }
+
+    fn message<'a>(&self, socket: &Socket, part: &'a IoSlice<'a>) -> Outgoing<'a> {
+        let Transmit { destination, source, ecn, .. } = self.transmit;
+        let single = self.bytes.len() <= self.segment;
+        Outgoing {
+            parts: core::slice::from_ref(part),
+            segment: u16::try_from(self.segment).ok().filter(|_| !single),
+            destination: socket.wire_destination(destination),
+            source,
+            ecn,
         }
     }
 }

@@ -31,7 +31,13 @@ impl Endpoint for Echo {
     fn poll_transmit(&mut self, _: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         let (destination, bytes) = self.replies.pop_front()?;
         assert!(batch.put(&bytes));
-        Some(Transmit { destination, ecn: Ecn::NotEct, size: bytes.len(), segment_size: None })
+        Some(Transmit {
+            destination,
+            source: None,
+            ecn: Ecn::NotEct,
+            size: bytes.len(),
+            segment_size: None,
+        })
     }
     fn poll_timeout(&self) -> Option<Instant> {
         (!self.replies.is_empty()).then_some(Instant::ZERO)
@@ -100,7 +106,13 @@ impl Endpoint for Ping {
         let packet =
             PacketInfo { kind: Kind::Data, seq: Some(self.number.into()), payload_bytes: 4 };
         self.tracer.emit(|| TraceEvent::Transmit { packet, attempt: 1 });
-        Some(Transmit { destination: self.peer, ecn: Ecn::NotEct, size: 4, segment_size: None })
+        Some(Transmit {
+            destination: self.peer,
+            source: None,
+            ecn: Ecn::NotEct,
+            size: 4,
+            segment_size: None,
+        })
     }
     fn poll_timeout(&self) -> Option<Instant> {
         if self.echoed.is_some() {
@@ -240,7 +252,7 @@ fn a_batch_is_sent_segment_by_segment() {
             let destination = self.0.take()?;
             assert!(batch.put(b"four") && batch.put(b"more") && batch.put(b"end"));
             let (size, segment_size) = (batch.len(), batch.segment_size());
-            Some(Transmit { destination, ecn: Ecn::NotEct, size, segment_size })
+            Some(Transmit { destination, source: None, ecn: Ecn::NotEct, size, segment_size })
         }
         fn poll_timeout(&self) -> Option<Instant> {
             self.0.map(|_| Instant::ZERO)
@@ -287,4 +299,36 @@ fn links_lie_in_the_path_of_both_directions() {
     };
     assert_eq!(lost(Place::Link { from: NodeId(0), to: NodeId(1) }), out.lost);
     assert_eq!(lost(Place::Link { from: NodeId(1), to: NodeId(0) }), back.lost);
+}
+
+/// A sleeping driver is woken from another thread, and a bell rung before it sleeps is not missed.
+#[test]
+fn a_driver_is_woken_by_another_thread() {
+    let sleeper = Echo::default();
+    let mut driver = Driver::new(sleeper, socket("127.0.0.1").unwrap(), Clock::start());
+    let waker = driver.waker().unwrap();
+    for before in [true, false] {
+        let waker = waker.clone();
+        let ring = move || {
+            if !before {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            (0..3).for_each(|_| waker.wake());
+        };
+        let limit = driver.now() + Duration::from_mins(1);
+        let thread = std::thread::spawn(ring);
+        if before {
+            thread.join().unwrap();
+            driver.turn(&mut (), Some(limit)).unwrap();
+        } else {
+            driver.turn(&mut (), Some(limit)).unwrap();
+            thread.join().unwrap();
+        }
+        assert!(driver.now() < limit, "slept to the end");
+        // What rang while it was awake is still to be heard once, and then it is quiet.
+        driver.turn(&mut (), Some(Instant::ZERO)).unwrap();
+    }
+    let until = driver.now() + Duration::from_millis(5);
+    driver.turn(&mut (), Some(until)).unwrap();
+    assert!(driver.now() >= until, "woken by nobody");
 }

@@ -11,16 +11,22 @@
 //! Nothing that arrives, or fails to arrive, ends a driver: ICMP errors, resets and refused sends
 //! are counted in [`SocketStats`] and are otherwise what UDP calls loss.
 
+mod batching;
 mod clock;
 mod driver;
 mod loopback;
 mod proxy;
 mod socket;
+mod spin;
+mod sys;
 mod wait;
+mod waker;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverStats, Turn};
 pub use loopback::{Loopback, LoopbackError, LoopbackReport, LoopbackRun};
 pub use proxy::{Proxy, ProxyConfig, ProxyStats};
-pub use socket::{Sent, Socket, SocketConfig, SocketStats};
+pub use socket::{BufferShortfall, Sent, Socket, SocketConfig, SocketStats};
+pub use sys::Capabilities;
 pub use wait::{Interest, wait};
+pub use waker::Waker;

@@ -1,13 +1,20 @@
 //! A UDP socket that the network cannot break.
 
-use core::net::{IpAddr, SocketAddr, SocketAddrV6};
+use alloc::boxed::Box;
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr, SocketAddrV6},
+};
 use std::{io, net::UdpSocket};
 
 use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, SockRef, Type};
 
+use super::sys::{Best, Capabilities, Plain, System, forbid_fragments, force_buffer};
+
 /// What to ask of the system when a socket is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct SocketConfig {
     /// Bytes of the kernel's receive buffer; `None` leaves the system's default. The system may
     /// grant less (Linux: `net.core.rmem_max`).
@@ -17,6 +24,41 @@ pub struct SocketConfig {
     /// Whether an IPv6 socket also takes IPv4 (RFC 3493, section 3.7). IPv4 peers then show up
     /// with their IPv4 addresses all the same.
     pub dual_stack: bool,
+    /// Whether datagrams longer than the path may be cut into fragments on their way. Off unless
+    /// asked for: one lost fragment loses the whole, and many routers drop them (RFC 8900).
+    pub fragments: bool,
+    /// Whether to do without the system's segmentation, coalescing and marks, where it has them: one
+    /// datagram a call, for comparison and for systems that do these badly.
+    pub plain: bool,
+    /// Whether other sockets may be bound to the same address, each of them taking a share of the
+    /// peers (`SO_REUSEPORT`). All of them have to ask for it.
+    pub share_port: bool,
+}
+
+/// A kernel buffer smaller than asked for: throughput suffers where a window is larger than it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferShortfall {
+    /// Whether it is the receive buffer; else the send buffer.
+    pub recv: bool,
+    /// Bytes asked for.
+    pub wanted_bytes: usize,
+    /// Bytes granted.
+    pub granted_bytes: usize,
+}
+
+impl fmt::Display for BufferShortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { recv, wanted_bytes, granted_bytes } = self;
+        let (what, option) = if *recv { ("receive", "rmem") } else { ("send", "wmem") };
+        write!(
+            f,
+            "the system granted a {what} buffer of {granted_bytes} bytes instead of {wanted_bytes}"
+        )?;
+        if cfg!(target_os = "linux") {
+            write!(f, "; to allow more: sysctl -w net.core.{option}_max={wanted_bytes}")?;
+        }
+        Ok(())
+    }
 }
 
 /// What a socket met so far.
@@ -35,6 +77,10 @@ pub struct SocketStats {
     pub too_long: u64,
     /// Errors reported on receiving, such as an ICMP port unreachable: no datagram, no harm.
     pub recv_errors: u64,
+    /// Calls that sent datagrams, and that brought some.
+    pub calls: u64,
+    /// Times the system refused to cut a message into datagrams; they were sent one by one.
+    pub offload_errors: u64,
 }
 
 /// What became of a datagram that was to be sent.
@@ -67,10 +113,14 @@ pub enum Sent {
 /// ```
 #[derive(Debug)]
 pub struct Socket {
-    udp: UdpSocket,
-    local: SocketAddr,
-    peer: Option<SocketAddr>,
-    stats: SocketStats,
+    pub(super) udp: UdpSocket,
+    pub(super) local: SocketAddr,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) stats: SocketStats,
+    /// How many datagrams at once get in and out.
+    pub(super) system: Box<dyn System>,
+    pub(super) capabilities: Capabilities,
+    config: SocketConfig,
 }
 
 impl Socket {
@@ -88,12 +138,33 @@ impl Socket {
         if address.is_ipv6() {
             raw.set_only_v6(!config.dual_stack)?;
         }
+        if config.share_port {
+            rustix::net::sockopt::set_socket_reuseport(&raw, true)?;
+        }
         raw.bind(&address.into())?;
         raw.set_nonblocking(true)?;
-        let socket = UdpSocket::from(raw);
-        set_buffers(&socket, config)?;
-        let local = socket.local_addr()?;
-        Ok(Self { udp: socket, local, peer: None, stats: SocketStats::default() })
+        let udp = UdpSocket::from(raw);
+        set_buffers(&udp, config)?;
+        let local = udp.local_addr()?;
+        let capabilities = Capabilities {
+            dont_fragment: !config.fragments && forbid_fragments(udp.as_fd(), local.is_ipv6()),
+            ..Capabilities::default()
+        };
+        let (stats, system) = (SocketStats::default(), Box::new(Plain));
+        Ok(Self { udp, local, peer: None, stats, system, capabilities, config: *config })
+    }
+
+    /// A socket for `udp`, which is bound already: made by a service manager, or with options that
+    /// [`SocketConfig`] does not have.
+    pub fn from_std(udp: UdpSocket) -> io::Result<Self> {
+        udp.set_nonblocking(true)?;
+        let (local, peer) = (udp.local_addr()?, udp.peer_addr().ok());
+        let (stats, system) = (SocketStats::default(), Box::new(Plain));
+        let capabilities = Capabilities {
+            dont_fragment: forbid_fragments(udp.as_fd(), local.is_ipv6()),
+            ..Capabilities::default()
+        };
+        Ok(Self { udp, local, peer, stats, system, capabilities, config: SocketConfig::default() })
     }
 
     /// A socket on a port of the system's choice that can talk to `peer`, over IPv4 or IPv6 as
@@ -126,6 +197,39 @@ impl Socket {
     pub fn buffer_bytes(&self) -> io::Result<(usize, usize)> {
         let socket = SockRef::from(&self.udp);
         Ok((socket.recv_buffer_size()?, socket.send_buffer_size()?))
+    }
+
+    /// Buffers that are smaller than the configuration asked for: worth a warning, which its text is.
+    pub fn shortfalls(&self) -> impl Iterator<Item = BufferShortfall> {
+        let (recv, send) = self.buffer_bytes().unwrap_or((usize::MAX, usize::MAX));
+        let wishes = [
+            (true, self.config.recv_buffer_bytes, recv),
+            (false, self.config.send_buffer_bytes, send),
+        ];
+        wishes.into_iter().filter_map(|(recv, wanted, granted_bytes)| {
+            let wanted_bytes = wanted.filter(|&wanted| granted_bytes < wanted)?;
+            Some(BufferShortfall { recv, wanted_bytes, granted_bytes })
+        })
+    }
+
+    /// What the system does for this socket. Before a [`Driver`](super::Driver) has it, nothing but
+    /// to keep datagrams whole.
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// Switches on what the system can do with many datagrams at once, unless the configuration says
+    /// otherwise. From then on one message may hold several datagrams, so that
+    /// [`recv_from`](Self::recv_from) is of no more use.
+    pub(super) fn set_up_batching(&mut self) {
+        if self.config.plain {
+            return;
+        }
+        let mut system = Box::new(Best::default());
+        let found = system.set_up(self.udp.as_fd(), self.local.is_ipv6());
+        let dont_fragment = self.capabilities.dont_fragment;
+        self.capabilities = Capabilities { dont_fragment, ..found };
+        self.system = system;
     }
 
     /// Sends one datagram. On a connected socket `destination` must be the peer.
@@ -175,7 +279,7 @@ impl Socket {
     }
 
     /// The address in this socket's family: a dual-stack socket writes IPv4 as `::ffff:a.b.c.d`.
-    fn on_the_wire(&self, address: SocketAddr) -> SocketAddr {
+    pub(super) fn on_the_wire(&self, address: SocketAddr) -> SocketAddr {
         match address {
             SocketAddr::V4(v4) if self.local.is_ipv6() => {
                 SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
@@ -192,7 +296,7 @@ impl AsFd for Socket {
 }
 
 /// An IPv4 address that a dual-stack socket wrapped, unwrapped.
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
             Some(v4) => SocketAddr::new(v4.into(), v6.port()),
@@ -203,24 +307,28 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 fn set_buffers(socket: &UdpSocket, config: &SocketConfig) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    if let Some(bytes) = config.recv_buffer_bytes {
-        socket.set_recv_buffer_size(bytes)?;
+    let options = SockRef::from(socket);
+    if let Some(bytes) = config.recv_buffer_bytes
+        && !force_buffer(socket.as_fd(), true, bytes)
+    {
+        options.set_recv_buffer_size(bytes)?;
     }
-    if let Some(bytes) = config.send_buffer_bytes {
-        socket.set_send_buffer_size(bytes)?;
+    if let Some(bytes) = config.send_buffer_bytes
+        && !force_buffer(socket.as_fd(), false, bytes)
+    {
+        options.set_send_buffer_size(bytes)?;
     }
     Ok(())
 }
 
 /// EMSGSIZE, for which `io::ErrorKind` has no name of its own.
-fn is_too_long(error: &io::Error) -> bool {
+pub(super) fn is_too_long(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error())
 }
 
 /// Whether a receive error tells of the path or a peer, not of this socket. A reset means that an
 /// earlier datagram met a closed port: it says nothing about the datagrams still to come.
-fn is_from_the_network(error: &io::Error) -> bool {
+pub(super) fn is_from_the_network(error: &io::Error) -> bool {
     use io::ErrorKind as K;
     matches!(
         error.kind(),
@@ -350,7 +458,7 @@ mod tests {
         let config = SocketConfig {
             recv_buffer_bytes: Some(64 * 1024),
             send_buffer_bytes: Some(64 * 1024),
-            dual_stack: false,
+            ..SocketConfig::default()
         };
         let socket = Socket::bind("127.0.0.1:0".parse().unwrap(), &config).unwrap();
         let (recv, send) = socket.buffer_bytes().unwrap();

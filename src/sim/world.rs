@@ -13,7 +13,6 @@ use core::{
 use super::pace::{Pace, Sleeper};
 use crate::{
     batch::Batch,
-    ecn::Ecn,
     endpoint::{Endpoint, RecvMeta},
     link::Link,
     rng::Seed,
@@ -385,7 +384,7 @@ impl<E: Endpoint> World<E> {
         while let Some(delivery) = self.pipes[pipe].link.poll_deliver(self.now) {
             self.trace_pipe(pipe, observer);
             let (from, to) = (self.pipes[pipe].from, index(delivery.tag));
-            let meta = RecvMeta { source: World::address(from.0), ecn: Ecn::NotEct };
+            let meta = RecvMeta::from(World::address(from.0));
             let _ = self.nodes[to].endpoint.handle_datagram(self.now, meta, &delivery.bytes);
             self.pipes[pipe].link.recycle(delivery.bytes);
             self.settle(to, observer, app);

@@ -506,6 +506,7 @@ impl Endpoint for Host {
             }
             let transmit = Transmit {
                 destination: *destination,
+                source: None,
                 ecn: Ecn::NotEct,
                 size: bytes.len(),
                 segment_size: None,

@@ -69,6 +69,7 @@ impl Connection {
         let size = batch.len() - before;
         (size > 0).then(|| Transmit {
             destination: self.peer,
+            source: None,
             ecn: Ecn::NotEct,
             size,
             segment_size: batch.segment_size(),

@@ -125,7 +125,7 @@ impl Endpoint for Quiz {
         let byte = self.outbox.pop_front()?;
         assert!(batch.put(&[byte]));
         let (destination, ecn) = (self.peer, Ecn::NotEct);
-        Some(Transmit { destination, ecn, size: 1, segment_size: None })
+        Some(Transmit { destination, source: None, ecn, size: 1, segment_size: None })
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -252,6 +252,7 @@ impl Endpoint for Timed {
         }
         Some(Transmit {
             destination: self.peer,
+            source: None,
             ecn: Ecn::NotEct,
             size: batch.len(),
             segment_size: batch.segment_size(),

@@ -92,7 +92,13 @@ impl Endpoint for Repeater {
             out[5..].copy_from_slice(message);
         });
         let (destination, size) = (self.peer, batch.len());
-        Some(Transmit { destination, ecn: Ecn::NotEct, size, segment_size: batch.segment_size() })
+        Some(Transmit {
+            destination,
+            source: None,
+            ecn: Ecn::NotEct,
+            size,
+            segment_size: batch.segment_size(),
+        })
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

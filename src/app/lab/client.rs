@@ -430,6 +430,7 @@ impl<P: Protocol> Endpoint for Client<P> {
         self.outbox.pop_front();
         Some(Transmit {
             destination: self.config.server,
+            source: None,
             ecn: Ecn::NotEct,
             size: DATA_LEN,
             segment_size: None,

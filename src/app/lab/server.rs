@@ -247,6 +247,7 @@ impl<P: Protocol> Endpoint for Server<P> {
         }
         let transmit = Transmit {
             destination: *destination,
+            source: None,
             ecn: Ecn::NotEct,
             size: message.len(),
             segment_size: None,

@@ -1,0 +1,162 @@
+//! What the operating system does with many datagrams in one call.
+//!
+//! Two implementations of one trait: [`Linux`](linux::Linux) with segmentation offload, coalescing
+//! and several messages a call, and [`Plain`](plain::Plain), one datagram a call, for every other
+//! system and for whoever asks for it. This is the only folder of the crate with unsafe code: three
+//! system calls that no safe wrapper carries, in `linux::calls`. What they read and write is laid
+//! out by safe code in `name` and `control`.
+
+use alloc::{vec, vec::Vec};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{self, IoSlice};
+
+use rustix::fd::BorrowedFd;
+
+use crate::ecn::Ecn;
+
+#[cfg(target_os = "linux")]
+mod control;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod name;
+mod plain;
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::{Linux, forbid_fragments, force_buffer};
+pub(super) use plain::Plain;
+
+/// Messages that one call sends or receives, at most.
+pub(super) const MESSAGES_MAX: usize = 4;
+/// The longest message: what a UDP datagram can hold, and one byte more to tell when it was cut off.
+pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 16;
+
+/// Equal datagrams to one destination.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing<'a> {
+    /// Their bytes, one after the other.
+    pub(super) parts: &'a [IoSlice<'a>],
+    /// The length of each but the last, when there are several.
+    pub(super) segment: Option<u16>,
+    /// Where they go; `None` on a connected socket.
+    pub(super) destination: Option<SocketAddr>,
+    /// The address that they are to leave from, if not the one that the system chooses.
+    pub(super) source: Option<IpAddr>,
+    pub(super) ecn: Ecn,
+}
+
+impl Outgoing<'_> {
+    /// Nothing to nowhere.
+    pub(super) const NONE: Self =
+        Self { parts: &[], segment: None, destination: None, source: None, ecn: Ecn::NotEct };
+}
+
+/// What the system says of a message that it delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// Bytes of the message.
+    pub(super) len: usize,
+    /// The length of each datagram in it but the last.
+    pub(super) stride: usize,
+    pub(super) source: SocketAddr,
+    /// The address that it was sent to, when the system tells.
+    pub(super) local: Option<IpAddr>,
+    pub(super) ecn: Ecn,
+}
+
+impl Arrival {
+    const NONE: Self = Self {
+        len: 0,
+        stride: 0,
+        source: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        local: None,
+        ecn: Ecn::NotEct,
+    };
+}
+
+/// Room for the messages of one call.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    space: Vec<u8>,
+    arrivals: [Arrival; MESSAGES_MAX],
+    count: usize,
+}
+
+impl Default for Inbox {
+    /// Without room.
+    fn default() -> Self {
+        Self { space: Vec::new(), arrivals: [Arrival::NONE; MESSAGES_MAX], count: 0 }
+    }
+}
+
+impl Inbox {
+    pub(super) fn new() -> Self {
+        Self { space: vec![0; MESSAGES_MAX * MESSAGE_BYTES_MAX], ..Self::default() }
+    }
+
+    /// The messages that the last call brought.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (&[u8], &Arrival)> {
+        let spaces = self.space.chunks(MESSAGE_BYTES_MAX);
+        let messages = spaces.zip(&self.arrivals).take(self.count);
+        messages.map(|(space, arrival)| (&space[..arrival.len], arrival))
+    }
+
+    pub(super) fn arrivals_mut(&mut self) -> &mut [Arrival] {
+        &mut self.arrivals[..self.count]
+    }
+
+    /// Forgets them.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// What a system can do, found out when the socket is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+pub struct Capabilities {
+    /// It cuts one long message into equal datagrams (generic segmentation offload).
+    pub segmentation: bool,
+    /// It puts equal datagrams that arrive together into one message (generic receive offload).
+    pub coalescing: bool,
+    /// It tells the ECN marks of what arrives, and sets those of what leaves.
+    pub ecn: bool,
+    /// It tells to which of its addresses a datagram came, and sends from the one it is told.
+    pub packet_info: bool,
+    /// It keeps routers, and itself, from cutting datagrams into fragments.
+    pub dont_fragment: bool,
+}
+
+/// How datagrams get in and out.
+pub(super) trait System: core::fmt::Debug + Send {
+    /// Asks for all that it can do; says what that is.
+    fn set_up(&mut self, socket: BorrowedFd<'_>, v6: bool) -> Capabilities;
+    /// Sends the first of `batches`, as many as possible; says how many. An error is about the first.
+    fn send(&mut self, socket: BorrowedFd<'_>, batches: &[Outgoing<'_>]) -> io::Result<usize>;
+    /// Takes messages that are there.
+    fn recv(&mut self, socket: BorrowedFd<'_>, inbox: &mut Inbox) -> io::Result<()>;
+}
+
+/// The best of this system.
+#[cfg(target_os = "linux")]
+pub(super) type Best = Linux;
+/// The best of this system.
+#[cfg(not(target_os = "linux"))]
+pub(super) type Best = Plain;
+
+/// Not known how.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn forbid_fragments(_: BorrowedFd<'_>, _: bool) -> bool {
+    false
+}
+
+/// Not known how.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn force_buffer(_: BorrowedFd<'_>, _: bool, _: usize) -> bool {
+    false
+}
