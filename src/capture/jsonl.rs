@@ -61,6 +61,7 @@
 //! | `metrics` | `window_bytes`, `ssthresh_bytes` (null at first), `in_flight_bytes`, `pacing_bytes_per_second` |
 //! | `phase` | `phase_before`, `phase_after`: `slow_start`, `conservative_slow_start`, `congestion_avoidance`, `recovery` |
 //! | `probe_timeout` | `count`: how often in a row |
+//! | `ecn` | `ecn_before`, `ecn_after`: whether the path bears marks, `off`, `testing`, `capable`, `failed` |
 //! | `limited` | `limit_before`, `limit_after`: `application`, `flow_control`, `congestion`, `pacing`, `validation` |
 //! | `stream` | `stream`; `change`: `opened`, `opened_by_peer`, `ended`, `finished`, `reset`, `stopped` (the last two with `code`) |
 //! | `stream_acked` | `stream`, `offset_bytes`, `length_bytes`, `fin` |
@@ -232,6 +233,9 @@ fn link(object: &mut Object, datagram: u64, fate: Fate) {
         Fate::TooLarge => "too_large",
         Fate::QueueFull => "queue_full",
         Fate::LinkFull => "link_full",
+        Fate::EcnMarked => "ecn_marked",
+        Fate::EcnCleared => "ecn_cleared",
+        Fate::EcnChanged => "ecn_changed",
         Fate::Corrupted { .. } => "corrupted",
         Fate::Swapped => "swapped",
         Fate::Spliced { .. } => "spliced",

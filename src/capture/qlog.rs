@@ -328,6 +328,11 @@ fn own_event(event: &TransportEvent, data: &mut Object) -> Option<&'static str> 
             data.text("new", to.name());
             "rdtp:limited"
         }
+        TransportEvent::Ecn { from, to } => {
+            data.text("old", from.name());
+            data.text("new", to.name());
+            "recovery:ecn_state_updated"
+        }
         _ => return None,
     })
 }

@@ -31,6 +31,8 @@ A network is a preset, faults separated by commas, or a preset and then faults:
   mtu=1200            longer ones vanish; mtu=none:1200@5s after 5 s
   rate=10mbit         a bottleneck, with queue=64KiB before it;
                       rate=10mbit:1mbit@5s slower after 5 s
+  mark=32KiB          marks with congestion (ECN) what waits behind more
+  ecn=clear           clears ECN fields; ect1 or ce changes them; keep:clear@5s
   outage=5s+2s/7s     down after 5 s for 2 s, again every 7 s
 Before a key, up. or down. means one direction, data. or ack. one class of
 packets, as in up.ack.loss=5%. Presets: perfect, lossy20, latency530,

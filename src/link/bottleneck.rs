@@ -26,6 +26,15 @@ impl Bottleneck {
         self.busy_until
     }
 
+    /// How many bytes wait behind the datagram that is being sent.
+    pub(super) fn waiting(&mut self, now: Instant) -> ByteSize {
+        while self.waiting.front().is_some_and(|(start, _)| *start <= now) {
+            let started = self.waiting.pop_front();
+            self.waiting_bytes -= started.map_or(0, |(_, bytes)| bytes);
+        }
+        ByteSize(self.waiting_bytes)
+    }
+
     /// When the last bit of this datagram has left the transmitter; `None` when it is dropped.
     pub(super) fn accept(
         &mut self,
@@ -38,14 +47,11 @@ impl Bottleneck {
             // What an earlier, finite rate accepted still goes first.
             return Some(now.max(self.busy_until));
         };
-        while self.waiting.front().is_some_and(|(start, _)| *start <= now) {
-            let started = self.waiting.pop_front();
-            self.waiting_bytes -= started.map_or(0, |(_, bytes)| bytes);
-        }
+        let ByteSize(waiting) = self.waiting(now);
         let start = now.max(self.busy_until);
         if start > now {
             let length = u64::try_from(bytes).unwrap_or(u64::MAX);
-            let filled = self.waiting_bytes.saturating_add(length);
+            let filled = waiting.saturating_add(length);
             if filled > queue.0 || self.waiting.len() >= Self::WAITING_MAX {
                 return None;
             }

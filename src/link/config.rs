@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Bunch, Corruption, Delay, Duplication, Extension, HoldBack, Jitter, Loss, Outage, Replay, Swap,
-    Timeline, replay::SPLICE_BACK,
+    Bunch, Corruption, Delay, Duplication, Extension, HoldBack, Jitter, Loss, Outage, Remark,
+    Replay, Swap, Timeline, replay::SPLICE_BACK,
 };
 use crate::{
     channel::{Channel, Overtake},
@@ -108,6 +108,11 @@ pub struct LinkConfig {
     pub rate: Timeline<Option<Bandwidth>>,
     /// How many bytes wait for the bottleneck, beside the datagram that it is sending (`queue=`).
     pub queue: ByteSize,
+    /// Marks what can bear a mark when more bytes than that wait, itself included (`mark=`): the
+    /// simplest active queue management. `None` never marks.
+    pub mark: Option<ByteSize>,
+    /// What the path does to ECN fields (`ecn=`).
+    pub ecn: Timeline<Remark>,
     /// What varying delay does to the order (`jitter=`).
     pub jitter: Jitter,
     /// When the link is down (`outage=`).
@@ -126,6 +131,8 @@ impl LinkConfig {
         mtu: Timeline::constant(None),
         rate: Timeline::constant(None),
         queue: ByteSize::kib(64),
+        mark: None,
+        ecn: Timeline::constant(Remark::Keep),
         jitter: Jitter::Keep,
         outages: Vec::new(),
         datagrams_max: 1 << 16,
@@ -184,6 +191,7 @@ mod tests {
             ("rate=1mbit", "loses"),
             ("rate=none:1mbit@5s", "loses"),
             ("mtu=1200", "loses"),
+            ("mark=10KiB,ecn=keep:clear@5s", "perfect"),
             ("swap=1%", "corrupts"),
             ("extend=1%", "corrupts"),
             ("ack.splice=1%", "corrupts"),

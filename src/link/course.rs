@@ -7,7 +7,7 @@ use super::{
     Class, Link,
     transit::{Key, Parcel},
 };
-use crate::{time::Instant, trace::Fate};
+use crate::{ecn::Ecn, time::Instant, trace::Fate};
 
 /// The bit that is flipped in the last byte of a damaged datagram: the highest, so that no text of
 /// the ASCII range becomes another one.
@@ -62,7 +62,7 @@ impl<T: Clone> Link<T> {
         id: u64,
         now: Instant,
         class: Class,
-        datagram: &[u8],
+        (datagram, ecn): (&[u8], Ecn),
         tag: &T,
     ) -> u32 {
         let (copies, damaged) =
@@ -93,7 +93,7 @@ impl<T: Clone> Link<T> {
             self.last_release = self.last_release.max(key.release);
             self.carry(bytes.len());
             let tag = tag.clone();
-            self.transit.push(Parcel { key, offered: now, class, hold: None, tag, bytes });
+            self.transit.push(Parcel { key, offered: now, class, hold: None, tag, ecn, bytes });
             flying += 1;
         }
         flying

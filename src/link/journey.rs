@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::{
-    Class, Delivery, Jitter, Link,
+    Class, Delivery, Jitter, Link, ecn,
     stages::Verdict,
     transit::{Key, Parcel},
 };
-use crate::{quantity::ByteSize, time::Instant, trace::Fate, wire::Anatomy};
+use crate::{ecn::Ecn, quantity::ByteSize, time::Instant, trace::Fate, wire::Anatomy};
 
 impl<T> Link<T> {
     /// The stages before the wire: when the last bit has left, or what became of it instead.
@@ -47,6 +47,31 @@ impl<T> Link<T> {
             return Err(Fate::LinkFull);
         }
         Ok(sent)
+    }
+
+    /// The ECN field of a datagram that has just been admitted: the queue marks it if too much
+    /// waits, and the path does to it what it does.
+    pub(super) fn remark(&mut self, id: u64, now: Instant, class: Class, field: Ecn) -> Ecn {
+        let mut field = field;
+        let ByteSize(waiting) = self.bottleneck.waiting(now);
+        let too_much = self.config.mark.is_some_and(|ByteSize(bound)| waiting > bound);
+        if too_much && ecn::is_capable(field) {
+            field = Ecn::Ce;
+            self.stats.class_mut(class).ecn_marked += 1;
+            self.note(id, Fate::EcnMarked);
+        }
+        let (field, fate) = self.config.ecn.at(now.since(self.since)).apply(field);
+        let stats = self.stats.class_mut(class);
+        match fate {
+            Some(Fate::EcnCleared) => stats.ecn_cleared += 1,
+            Some(Fate::EcnChanged) => stats.ecn_changed += 1,
+            Some(_) => stats.ecn_marked += 1,
+            None => {}
+        }
+        if let Some(fate) = fate {
+            self.note(id, fate);
+        }
+        field
     }
 
     /// Copies the datagram into a buffer of the pool and damages it as decided.
@@ -131,9 +156,9 @@ impl<T> Link<T> {
             let mut bytes = self.pool.pop().unwrap_or_default();
             bytes.extend_from_slice(&parcel.bytes);
             let key = Key { release: self.line_up(class, sent + delay), id, copy };
-            let (offered, tag) = (parcel.offered, parcel.tag.clone());
+            let (offered, ecn, tag) = (parcel.offered, parcel.ecn, parcel.tag.clone());
             self.carry(bytes.len());
-            self.transit.push(Parcel { key, offered, class, hold, tag, bytes });
+            self.transit.push(Parcel { key, offered, class, hold, tag, ecn, bytes });
             flying += 1;
         }
         self.transit.push(parcel);
@@ -154,7 +179,7 @@ impl<T> Link<T> {
         };
         let mut rng = stages.replay.details(verdict.ordinal);
         let Some((old, copy)) = self.memory.pick(now, faults.replay, &mut rng) else { return };
-        let (id, class, tag) = (old.id, old.class, old.tag.clone());
+        let (id, class, tag, ecn) = (old.id, old.class, old.tag.clone(), old.ecn);
         let mut bytes = self.pool.pop().unwrap_or_default();
         bytes.extend_from_slice(&old.bytes);
         let delay = faults.delay.draw(&mut rng);
@@ -168,7 +193,7 @@ impl<T> Link<T> {
         let key = Key { release: self.line_up(class, sent + delay), id, copy };
         self.carry(bytes.len());
         self.meter.more(id);
-        self.transit.push(Parcel { key, offered: now, class, hold: None, tag, bytes });
+        self.transit.push(Parcel { key, offered: now, class, hold: None, tag, ecn, bytes });
     }
 
     /// Remembers a datagram that may come again, and forgets those that are too far back; says
@@ -179,7 +204,7 @@ impl<T> Link<T> {
         id: u64,
         class: Class,
         tag: T,
-        datagram: &[u8],
+        datagram: (&[u8], Ecn),
     ) -> u32 {
         let limit = self.config.data.memory().max(self.config.ack.memory());
         if limit == 0 && self.memory.is_empty() {
@@ -226,14 +251,15 @@ impl<T> Link<T> {
     }
 
     pub(super) fn deliver(&mut self, parcel: Parcel<T>) -> Delivery<T> {
-        let Parcel { key: Key { release: at, id, copy }, offered, class, tag, bytes, .. } = parcel;
+        let Parcel { key, offered, class, tag, ecn, bytes, .. } = parcel;
+        let Key { release: at, id, copy } = key;
         self.datagrams -= 1;
         self.bytes -= bytes.len() as u64;
         let overtaken_by = self.meter.arrive(id);
         self.stats.class_mut(class).deliver(bytes.len(), at - offered, overtaken_by);
         self.held.passed_by(id, at);
         self.note(id, Fate::Arrived);
-        Delivery { at, offered, id, copy, tag, bytes }
+        Delivery { at, offered, id, copy, tag, ecn, bytes }
     }
 
     pub(super) fn note(&mut self, id: u64, fate: Fate) {

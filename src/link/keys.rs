@@ -8,7 +8,7 @@ use alloc::{
 
 use super::{
     Bunch, Corruption, Delay, Duplication, Extension, Faults, HoldBack, Jitter, LinkConfig, Loss,
-    Outage, Replay, Swap, Timeline,
+    Outage, Remark, Replay, Swap, Timeline,
     loss::{no_more, number},
 };
 use crate::quantity::ByteSize;
@@ -101,13 +101,23 @@ pub(super) enum LinkKey {
     Mtu,
     Rate,
     Queue,
+    Mark,
+    Ecn,
     Outage,
     Limit,
 }
 
 impl LinkKey {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Jitter, Self::Mtu, Self::Rate, Self::Queue, Self::Outage, Self::Limit];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Jitter,
+        Self::Mtu,
+        Self::Rate,
+        Self::Queue,
+        Self::Mark,
+        Self::Ecn,
+        Self::Outage,
+        Self::Limit,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -115,6 +125,8 @@ impl LinkKey {
             Self::Mtu => "mtu",
             Self::Rate => "rate",
             Self::Queue => "queue",
+            Self::Mark => "mark",
+            Self::Ecn => "ecn",
             Self::Outage => "outage",
             Self::Limit => "limit",
         }
@@ -126,6 +138,8 @@ impl LinkKey {
             Self::Mtu => link.mtu.show(or_none),
             Self::Rate => link.rate.show(or_none),
             Self::Queue => link.queue.to_string(),
+            Self::Mark => or_none(link.mark),
+            Self::Ecn => link.ecn.show(|remark| remark.to_string()),
             Self::Outage if link.outages.is_empty() => "none".into(),
             Self::Outage => {
                 let outages = link.outages.iter().map(Outage::to_string);
@@ -156,6 +170,9 @@ impl LinkKey {
                 })?;
             }
             Self::Queue => link.queue = text.parse().map_err(|e| format!("{e}"))?,
+            Self::Mark if text == "none" => link.mark = None,
+            Self::Mark => link.mark = Some(text.parse().map_err(|e| format!("{e}, or none"))?),
+            Self::Ecn => link.ecn = Timeline::parse(text, Remark::parse)?,
             Self::Outage if text == "none" => link.outages.clear(),
             Self::Outage => {
                 link.outages = text.split(':').map(Outage::parse).collect::<Result<_, _>>()?;

@@ -10,7 +10,9 @@
 //!
 //! 1. **Outage**: while the link is down, what is offered is lost.
 //! 2. **MTU**: what is longer vanishes.
-//! 3. **Bottleneck**: a finite rate behind a finite queue; what finds no room is dropped.
+//! 3. **Bottleneck**: a finite rate behind a finite queue; what finds no room is dropped, and what
+//!    waits behind too much is marked, if it can bear a mark (ECN). Then the path does to the ECN field
+//!    what it does to it.
 //! 4. **Loss**, after the bottleneck, because what is lost on the wire has used the transmitter.
 //! 5. **Damage** to what was not lost: bit errors, bytes that change places, the tail of an earlier
 //!    datagram in place of the own one, bytes cut off, bytes appended.
@@ -51,6 +53,7 @@ mod corrupt;
 mod course;
 mod delay;
 mod duplicate;
+mod ecn;
 mod journey;
 mod keys;
 mod loss;
@@ -75,6 +78,7 @@ pub use corrupt::{Corruption, Region};
 pub use course::{Course, Passage};
 pub use delay::{Delay, Jitter};
 pub use duplicate::Duplication;
+pub use ecn::Remark;
 pub use loss::{Loss, Offer, Predicate};
 pub use mangle::{Extension, Swap};
 pub use outage::Outage;
@@ -85,6 +89,7 @@ pub use stats::{ClassStats, LinkStats, Report, throughput};
 pub use timeline::Timeline;
 
 use crate::{
+    ecn::Ecn,
     rng::Seed,
     time::Instant,
     trace::Fate,
@@ -128,6 +133,8 @@ pub struct Delivery<T> {
     pub copy: u32,
     /// What the driver attached.
     pub tag: T,
+    /// Its ECN field, as the link left it.
+    pub ecn: Ecn,
     /// Its bytes, as the link left them. Give the buffer back with [`Link::recycle`].
     pub bytes: Vec<u8>,
 }
@@ -236,6 +243,14 @@ impl<T> Link<T> {
     where
         T: Clone,
     {
+        self.offer_marked(now, datagram, Ecn::NotEct, tag)
+    }
+
+    /// Like [`offer`](Self::offer), with an ECN field, which the link may change.
+    pub fn offer_marked(&mut self, now: Instant, datagram: &[u8], ecn: Ecn, tag: T) -> u64
+    where
+        T: Clone,
+    {
         let id = self.next_id;
         self.next_id += 1;
         let anatomy = match &self.inspect {
@@ -252,20 +267,21 @@ impl<T> Link<T> {
         stats.offered += 1;
         stats.offered_bytes += datagram.len() as u64;
         if let Some(course) = self.courses.pop_front() {
-            let flying = self.follow(&course, id, now, class, datagram, &tag);
+            let flying = self.follow(&course, id, now, class, (datagram, ecn), &tag);
             self.meter.depart(flying);
             return id;
         }
         let flying = match self.admit(now, class, &verdict, datagram.len()) {
             Ok(sent) => {
+                let ecn = self.remark(id, now, class, ecn);
                 let bytes = self.damage(id, class, &verdict, &anatomy, datagram);
                 let key = Key { release: sent, id, copy: 0 };
                 let hold = verdict.hold;
                 let host = tag.clone();
-                let parcel = Parcel { key, offered: now, class, hold, tag, bytes };
+                let parcel = Parcel { key, offered: now, class, hold, tag, ecn, bytes };
                 let flying = self.launch(&verdict, parcel);
                 self.replay(now, class, &verdict, sent);
-                flying + self.remember(now, id, class, host, datagram)
+                flying + self.remember(now, id, class, host, (datagram, ecn))
             }
             Err(fate) => {
                 self.note(id, fate);

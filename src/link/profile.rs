@@ -30,6 +30,8 @@ use crate::{channel::Channel, rng::Seed};
 /// | `mtu` | `1200`, `none:1200@5s` | longer datagrams vanish; see [`Timeline`](super::Timeline) |
 /// | `rate` | `10mbit`, `10mbit:1mbit@5s`, `none` | the bottleneck; see [`Timeline`](super::Timeline) |
 /// | `queue` | `64KiB` | bytes that wait for it |
+/// | `mark` | `32KiB`, `none` | marks with congestion (ECN) what waits behind more than that |
+/// | `ecn` | `keep`, `clear`, `ect1`, `ce`, `keep:clear@5s` | what the path does to ECN fields, see [`Remark`](super::Remark) |
 /// | `outage` | `5s+2s`, `5s+2s/7s`, several with `:` | see [`Outage`](super::Outage) |
 /// | `limit` | `65536:64MiB` | the most datagrams and bytes on their way |
 ///
@@ -319,7 +321,7 @@ mod tests {
     use crate::{
         link::{
             Bunch, Corruption, Delay, Duplication, Extension, HoldBack, Jitter, Loss, Outage,
-            Region, Replay, Swap, Timeline,
+            Region, Remark, Replay, Swap, Timeline,
         },
         quantity::{Bandwidth, ByteSize, Probability},
     };
@@ -398,7 +400,7 @@ mod tests {
     #[test]
     fn errors_say_what_would_be_right() {
         let keys = "the keys are loss, dup, replay, reorder, corrupt, swap, splice, truncate, \
-                    extend, delay, bunch, jitter, mtu, rate, queue, outage, limit, the first 11 \
+                    extend, delay, bunch, jitter, mtu, rate, queue, mark, ecn, outage, limit, the first 11 \
                     with data. or ack. before them, all with up. or down.";
         for bad in ["los", "up.down.loss", "sideways.loss", "up.up.loss", "up.", ""] {
             assert_eq!(
@@ -514,20 +516,36 @@ mod tests {
         });
         let rate = timeline(option::of(any::<u64>().prop_map(Bandwidth::new)));
         let mtu = timeline(option::of(any::<u32>()));
+        let remark = prop_oneof![
+            Just(Remark::Keep),
+            Just(Remark::Clear),
+            Just(Remark::Ect1),
+            Just(Remark::Ce)
+        ];
+        let marks = (option::of(any::<u64>().prop_map(ByteSize)), timeline(remark));
         let jitter = prop_oneof![Just(Jitter::Keep), Just(Jitter::Reorder)];
         let limit = (1..usize::MAX, any::<u64>());
         let classes = prop_oneof![
             faults().prop_map(|faults| (faults.clone(), faults)),
             (faults(), faults()),
         ];
-        (classes, (rate, mtu), any::<u64>(), jitter, vec(outage, 0..3), limit).prop_map(
-            |((data, ack), (rate, mtu), queue, jitter, outages, (datagrams_max, bytes))| {
+        (classes, (rate, mtu, marks), any::<u64>(), jitter, vec(outage, 0..3), limit).prop_map(
+            |(
+                (data, ack),
+                (rate, mtu, (mark, ecn)),
+                queue,
+                jitter,
+                outages,
+                (datagrams_max, bytes),
+            )| {
                 LinkConfig {
                     data,
                     ack,
                     mtu,
                     rate,
                     queue: ByteSize(queue),
+                    mark,
+                    ecn,
                     jitter,
                     outages,
                     datagrams_max,
@@ -554,7 +572,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in "(up|down|data|ack|loss|delay|outage|replay|mtu|rate|ge|at|[0-9.:=,%@+~/±sm]){0,20}") {
+        fn no_text_panics(text in "(up|down|data|ack|loss|delay|outage|replay|mtu|mark|ecn|rate|ge|at|[0-9.:=,%@+~/±sm]){0,20}") {
             if let Ok(profile) = text.parse::<Profile>() {
                 prop_assert_eq!(profile.to_string().parse(), Ok(profile));
             }

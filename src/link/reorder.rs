@@ -159,13 +159,13 @@ impl<T> Held<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Class;
+    use crate::{ecn::Ecn, link::Class};
     use alloc::vec::Vec;
 
     fn parcel(id: u64, copy: u32) -> Parcel<()> {
         let key = Key { release: Instant::ZERO, id, copy };
         let (offered, class) = (Instant::ZERO, Class::Data);
-        Parcel { key, offered, class, hold: None, tag: (), bytes: Vec::new() }
+        Parcel { key, offered, class, hold: None, tag: (), ecn: Ecn::NotEct, bytes: Vec::new() }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{
     loss::{no_more, number},
 };
 use crate::{
+    ecn::Ecn,
     quantity::{Probability, Span},
     rng::Rng,
     time::Instant,
@@ -95,6 +96,7 @@ pub(super) struct Remembered<T> {
     pub(super) id: u64,
     pub(super) class: Class,
     pub(super) tag: T,
+    pub(super) ecn: Ecn,
     pub(super) bytes: Vec<u8>,
     at: Instant,
     /// How often it came again.
@@ -121,10 +123,17 @@ impl<T> Memory<T> {
     }
 
     /// Remembers a datagram.
-    pub(super) fn add(&mut self, at: Instant, id: u64, class: Class, tag: T, datagram: &[u8]) {
+    pub(super) fn add(
+        &mut self,
+        at: Instant,
+        id: u64,
+        class: Class,
+        tag: T,
+        (datagram, ecn): (&[u8], Ecn),
+    ) {
         self.bytes += datagram.len();
         let bytes = datagram.to_vec();
-        self.packets.push_back(Remembered { id, class, tag, bytes, at, replays: 0 });
+        self.packets.push_back(Remembered { id, class, tag, ecn, bytes, at, replays: 0 });
     }
 
     /// Forgets the oldest until at most `packets` are left and they fit; call until `None`. Returns
@@ -174,7 +183,8 @@ mod tests {
     fn memory_is_bounded_in_datagrams_and_bytes() {
         let mut memory = Memory::new();
         for id in 0..100 {
-            memory.add(Instant::ZERO, id, Class::Data, (), &alloc::vec![0; 100_000]);
+            let datagram = &alloc::vec![0; 100_000][..];
+            memory.add(Instant::ZERO, id, Class::Data, (), (datagram, Ecn::NotEct));
             while memory.forget_beyond(60).is_some() {}
             assert!(memory.bytes <= Memory::<()>::BYTES_MAX && memory.packets.len() <= 60);
         }
@@ -189,7 +199,7 @@ mod tests {
         let mut memory = Memory::new();
         for second in 0..20 {
             let at = Instant::from_nanos(second * 1_000_000_000);
-            memory.add(at, second, Class::Data, (), b"x");
+            memory.add(at, second, Class::Data, (), (b"x", Ecn::NotEct));
         }
         let now = Instant::from_nanos(20_000_000_000);
         let mut rng = Seed::new(1).rng();

@@ -33,6 +33,12 @@ pub struct ClassStats {
     pub lost: u64,
     /// Dropped, originals and copies, because the link held as many as it may.
     pub link_full: u64,
+    /// Marked with congestion, by the queue or by the path.
+    pub ecn_marked: u64,
+    /// Whose ECN field was cleared.
+    pub ecn_cleared: u64,
+    /// Whose ECN field was changed into another that says the same.
+    pub ecn_changed: u64,
     /// Hit by bit errors.
     pub corrupted: u64,
     /// Bits flipped in them.
@@ -122,6 +128,9 @@ impl ClassStats {
             rate_changed: self.rate_changed + other.rate_changed,
             lost: self.lost + other.lost,
             link_full: self.link_full + other.link_full,
+            ecn_marked: self.ecn_marked + other.ecn_marked,
+            ecn_cleared: self.ecn_cleared + other.ecn_cleared,
+            ecn_changed: self.ecn_changed + other.ecn_changed,
             corrupted: self.corrupted + other.corrupted,
             bits_flipped: self.bits_flipped + other.bits_flipped,
             truncated: self.truncated + other.truncated,
@@ -215,6 +224,9 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, stats: &ClassStats, told: &Fault
             "dropped by the full link",
             None,
         ),
+        share(stats.ecn_marked, carried, "marked with congestion", None),
+        share(stats.ecn_cleared, carried, "bleached", None),
+        share(stats.ecn_changed, carried, "with another ECN field", None),
         share(stats.corrupted, carried, "corrupted", Some(told.corrupt.share)),
         share(stats.swapped, carried, "with bytes swapped", Some(told.swap.share)),
         share(stats.spliced, carried, "spliced", Some(told.splice)),
@@ -319,6 +331,9 @@ mod tests {
             rate_changed: 7 * n,
             lost: 8 * n,
             link_full: 9 * n,
+            ecn_marked: 28 * n,
+            ecn_cleared: 29 * n,
+            ecn_changed: 30 * n,
             corrupted: 10 * n,
             bits_flipped: 11 * n,
             swapped: 12 * n,

@@ -7,7 +7,7 @@ use alloc::{
 use core::cmp::Reverse;
 
 use super::{Class, reorder::HoldBack};
-use crate::time::Instant;
+use crate::{ecn::Ecn, time::Instant};
 
 /// The order of arrival. Ties go by number, so that two runs of a seed agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,7 @@ pub(super) struct Parcel<T> {
     pub(super) class: Class,
     pub(super) hold: Option<HoldBack>,
     pub(super) tag: T,
+    pub(super) ecn: Ecn,
     pub(super) bytes: Vec<u8>,
 }
 

@@ -171,6 +171,7 @@
 //!             open_timeout: Duration::from_secs(30),
 //!             rtt_initial: Duration::from_millis(333),
 //!             acks: AckPolicy { threshold: 2, delay_max: Duration::from_millis(25) },
+//!             ecn: true,
 //!             congestion: Algorithm::default(),
 //!             streams: StreamLimits {
 //!                 peer_streams_max: 100,

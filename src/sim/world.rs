@@ -13,7 +13,7 @@ use core::{
 use super::pace::{Pace, Sleeper};
 use crate::{
     batch::Batch,
-    endpoint::{Endpoint, RecvMeta},
+    endpoint::{Endpoint, RecvMeta, Transmit},
     link::Link,
     rng::Seed,
     time::Instant,
@@ -384,7 +384,8 @@ impl<E: Endpoint> World<E> {
         while let Some(delivery) = self.pipes[pipe].link.poll_deliver(self.now) {
             self.trace_pipe(pipe, observer);
             let (from, to) = (self.pipes[pipe].from, index(delivery.tag));
-            let meta = RecvMeta::from(World::address(from.0));
+            let source = World::address(from.0);
+            let meta = RecvMeta { ecn: delivery.ecn, ..RecvMeta::from(source) };
             let _ = self.nodes[to].endpoint.handle_datagram(self.now, meta, &delivery.bytes);
             self.pipes[pipe].link.recycle(delivery.bytes);
             self.settle(to, observer, app);
@@ -474,7 +475,7 @@ impl<E: Endpoint> World<E> {
             let endpoint = &mut self.nodes[node].endpoint;
             let Some(transmit) = endpoint.poll_transmit(self.now, &mut batch) else { break };
             self.trace_node(node, observer);
-            self.offer(node, transmit.destination, &batch, observer);
+            self.offer(node, &transmit, &batch, observer);
         }
         self.space = space;
         resume
@@ -490,15 +491,15 @@ impl<E: Endpoint> World<E> {
     fn offer<O: Observer>(
         &mut self,
         node: usize,
-        destination: SocketAddr,
+        transmit: &Transmit,
         batch: &Batch<'_>,
         observer: &mut O,
     ) {
         self.datagrams += batch.count() as u64;
-        let Some(to) = self.node_at(destination) else { return };
+        let Some(to) = self.node_at(transmit.destination) else { return };
         let Some(&pipe) = self.routes.get(&(node_id(node), to)) else { return };
         for datagram in batch.segments() {
-            self.pipes[pipe].link.offer(self.now, datagram, to);
+            self.pipes[pipe].link.offer_marked(self.now, datagram, transmit.ecn, to);
             self.trace_pipe(pipe, observer);
         }
         let next = self.pipes[pipe].link.poll_timeout();

@@ -183,6 +183,12 @@ pub enum Fate {
     QueueFull,
     /// The link holds as many datagrams as its configuration allows.
     LinkFull,
+    /// Its ECN field was marked with congestion.
+    EcnMarked,
+    /// Its ECN field was cleared.
+    EcnCleared,
+    /// Its ECN field was changed from ECT(0) to ECT(1).
+    EcnChanged,
     /// Bits were flipped.
     Corrupted {
         /// How many.
@@ -248,6 +254,9 @@ impl fmt::Display for Fate {
             Self::TooLarge => f.write_str("dropped: longer than the MTU"),
             Self::QueueFull => f.write_str("dropped: queue full"),
             Self::LinkFull => f.write_str("dropped: link full"),
+            Self::EcnMarked => f.write_str("marked with congestion"),
+            Self::EcnCleared => f.write_str("ECN field cleared"),
+            Self::EcnChanged => f.write_str("ECN field changed to ECT(1)"),
             Self::Corrupted { bits: 1 } => f.write_str("corrupted in 1 bit"),
             Self::Corrupted { bits } => write!(f, "corrupted in {bits} bits"),
             Self::Swapped => f.write_str("got bytes swapped"),

@@ -44,6 +44,32 @@ impl fmt::Display for CloseReason {
 
 impl core::error::Error for CloseReason {}
 
+/// What is known of how a path treats ECN marks (RFC 9000 section 13.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EcnState {
+    /// Nothing is marked, by choice.
+    #[default]
+    Off,
+    /// The first packets are marked, and the peer's report is waited for.
+    Testing,
+    /// What is marked arrives, and the peer counts it.
+    Capable,
+    /// Marks are lost, changed or not counted: there are no more.
+    Failed,
+}
+
+impl EcnState {
+    /// Its name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Testing => "testing",
+            Self::Capable => "capable",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What holds sending up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
@@ -384,6 +410,13 @@ pub enum TransportEvent {
         /// How often in a row.
         count: u32,
     },
+    /// Something else is known of how the path treats ECN marks.
+    Ecn {
+        /// What was known before.
+        from: EcnState,
+        /// What is known now.
+        to: EcnState,
+    },
     /// Something else holds sending up.
     Limited {
         /// What did before.
@@ -465,6 +498,7 @@ impl fmt::Display for TransportEvent {
             }
             Self::Phase { from, to } => write!(f, "{from} -> {to}"),
             Self::ProbeTimeout { count } => write!(f, "probe timeout {count}"),
+            Self::Ecn { from, to } => write!(f, "ECN {} -> {}", from.name(), to.name()),
             Self::Limited { to, .. } => write!(f, "limited by {to}"),
             Self::Stream { id, change } => write!(f, "{id} {}", change.name()),
             Self::StreamAcked { id, offset, bytes, fin } => {

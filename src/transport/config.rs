@@ -23,6 +23,9 @@ pub struct Config {
     pub rtt_initial: Duration,
     /// How acknowledgements are held back and merged.
     pub acks: AckPolicy,
+    /// Whether packets are marked as able to bear ECN, as long as the path does so (RFC 9000 section
+    /// 13.4).
+    pub ecn: bool,
     /// Which congestion control decides about the window.
     pub congestion: Algorithm,
     /// What streams may take.
@@ -45,6 +48,7 @@ impl Default for Config {
             open_timeout: Duration::from_secs(30),
             rtt_initial: Duration::from_millis(333),
             acks: AckPolicy { threshold: 2, delay_max: Duration::from_millis(25) },
+            ecn: true,
             congestion: Algorithm::default(),
             streams: StreamLimits {
                 peer_streams_max: 100,

@@ -11,7 +11,7 @@ use super::{
     ledger::Content,
     lifecycle::{CloseReason, Lifecycle},
     recovery::{Recovery, Settled},
-    stats::Stats,
+    stats::Counted,
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
     traced::Told,
     validation::Validation,
@@ -83,7 +83,7 @@ pub struct Connection {
     pub(super) ack_wish: AckWish,
     /// Until when pacing holds packets back.
     pub(super) paced_until: Option<Instant>,
-    pub(super) stats: Stats,
+    pub(super) counted: Counted,
     pub(super) told: Told,
 }
 
@@ -177,8 +177,8 @@ impl Connection {
         validation: Validation,
     ) -> Self {
         let mss = config.packet_bytes as u64;
-        let recovery =
-            Recovery::new(identity.first_number, mss, config.rtt_initial, config.congestion);
+        let first = identity.first_number;
+        let recovery = Recovery::new(first, mss, config.rtt_initial, config.congestion, config.ecn);
         let acceptor = life.is_accepting();
         let mut streams = Streams::new(config.streams, acceptor, slot_bytes(config.packet_bytes));
         if !acceptor {
@@ -212,7 +212,7 @@ impl Connection {
             ack_wish_heard: None,
             ack_wish: AckWish::default(),
             paced_until: None,
-            stats: Stats::default(),
+            counted: Counted::default(),
             told: Told::default(),
             config,
         }

@@ -14,8 +14,10 @@ pub(super) const CUTS_MAX: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cut {
     at: Instant,
-    lost: u64,
-    spurious: u64,
+    lost: u32,
+    spurious: u32,
+    /// A router said so: it stands, whatever becomes of the losses.
+    marked: bool,
 }
 
 /// The last cuts, the latest at the end.
@@ -34,14 +36,14 @@ impl Cuts {
     }
 
     /// The window is cut.
-    pub(super) fn push(&mut self, at: Instant) {
+    pub(super) fn push(&mut self, at: Instant, marked: bool) {
         if let Some(oldest) = self.last[0].filter(|_| self.last.iter().all(Option::is_some)) {
             self.floor = Some(oldest.at);
             self.last.rotate_left(1);
             self.last[CUTS_MAX - 1] = None;
         }
         if let Some(free) = self.last.iter_mut().find(|cut| cut.is_none()) {
-            *free = Some(Cut { at, lost: 0, spurious: 0 });
+            *free = Some(Cut { at, lost: 0, spurious: 0, marked });
         }
         self.latest = Some(at);
     }
@@ -71,7 +73,7 @@ impl Cuts {
     /// Whether the latest cut that stands was a mistake; it is forgotten then. Ask again.
     pub(super) fn pop_mistake(&mut self) -> bool {
         let latest = self.last.iter_mut().rev().find(|cut| cut.is_some());
-        let mistake = |cut: &Cut| cut.lost > 0 && cut.spurious >= cut.lost;
+        let mistake = |cut: &Cut| !cut.marked && cut.lost > 0 && cut.spurious >= cut.lost;
         latest.is_some_and(|slot| slot.take_if(|cut| mistake(cut)).is_some())
     }
 
@@ -94,7 +96,7 @@ mod tests {
     fn mistakes_are_taken_back_from_the_latest_on() {
         let mut cuts = Cuts::default();
         for time in [10, 20] {
-            cuts.push(at(time));
+            cuts.push(at(time), false);
             cuts.on_lost(at(time - 5));
         }
         cuts.on_spurious(at(5));
@@ -107,8 +109,18 @@ mod tests {
     #[test]
     fn a_true_loss_keeps_its_cut() {
         let mut cuts = Cuts::default();
-        cuts.push(at(10));
+        cuts.push(at(10), false);
         (0..2).for_each(|_| cuts.on_lost(at(5)));
+        cuts.on_spurious(at(5));
+        assert!(!cuts.pop_mistake());
+    }
+
+    /// RFC 9002 section 7.1: a mark is no loss, and cannot turn out to be a mistake.
+    #[test]
+    fn a_mark_keeps_its_cut() {
+        let mut cuts = Cuts::default();
+        cuts.push(at(10), true);
+        cuts.on_lost(at(5));
         cuts.on_spurious(at(5));
         assert!(!cuts.pop_mistake());
     }
@@ -117,7 +129,7 @@ mod tests {
     fn what_is_forgotten_speaks_for_no_other() {
         let mut cuts = Cuts::default();
         for time in 1..=6 {
-            cuts.push(at(10 * time));
+            cuts.push(at(10 * time), false);
             cuts.on_lost(at(10 * time - 5));
         }
         cuts.on_spurious(at(5));
@@ -125,7 +137,7 @@ mod tests {
         assert!(!cuts.pop_mistake());
         (3..=6).for_each(|time| cuts.on_spurious(at(10 * time - 5)));
         assert_eq!((0..9).filter(|_| cuts.pop_mistake()).count(), CUTS_MAX);
-        cuts.push(at(70));
+        cuts.push(at(70), false);
         cuts.on_lost(at(65));
         cuts.stand();
         cuts.on_spurious(at(65));

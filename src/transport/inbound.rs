@@ -88,8 +88,8 @@ impl Connection {
             Packet::Open { .. } | Packet::Accept { .. } => self.refuse("not meant for this side"),
         };
         if disposition == Disposition::Accepted {
-            self.stats.datagrams_received += 1;
-            self.stats.bytes_received += bytes as u64;
+            self.counted.datagrams_received += 1;
+            self.counted.bytes_received += bytes as u64;
             // Only who has read what we sent can use the ID that we chose.
             if self.acceptor && matches!(packet, Packet::Data { .. }) {
                 self.validation.trust();
@@ -224,7 +224,7 @@ impl Connection {
         frames: &[u8],
     ) -> Disposition {
         if self.acks.is_copy(number) {
-            self.stats.copies_received += 1;
+            self.counted.copies_received += 1;
             // The peer repeats itself: perhaps our ACKs are lost.
             self.acks.hurry(now);
             return self.refuse("a copy");

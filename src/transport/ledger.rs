@@ -62,6 +62,8 @@ pub struct Sent {
     pub eliciting: bool,
     /// Whether the application, not a window, held sending up when it left.
     pub app_limited: bool,
+    /// Whether it carried an ECN mark.
+    pub marked: bool,
     /// What had been delivered then.
     pub stamp: Stamp,
 }
@@ -266,7 +268,7 @@ mod tests {
 
     fn sent(ms: u64, bytes: u32, eliciting: bool) -> Sent {
         let at = Instant::from_nanos(ms * 1_000_000);
-        Sent { at, bytes, eliciting, app_limited: false, stamp: Stamp::default() }
+        Sent { at, bytes, eliciting, app_limited: false, marked: false, stamp: Stamp::default() }
     }
 
     fn ack_of(largest: u64) -> Content {

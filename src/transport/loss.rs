@@ -130,9 +130,9 @@ mod tests {
         let mut ledger = Ledger::new(0);
         for ms in 0..10 {
             let at = at(ms);
-            let sent =
-                Sent { at, bytes: 1, eliciting: true, app_limited: false, stamp: Stamp::default() };
-            ledger.push(sent, []);
+            let stamp = Stamp::default();
+            let (eliciting, app_limited, marked) = (true, false, false);
+            ledger.push(Sent { at, bytes: 1, eliciting, app_limited, marked, stamp }, []);
         }
         let mut rtt = Rtt::new(Duration::from_millis(333));
         rtt.sample(Duration::from_millis(80), Duration::ZERO);

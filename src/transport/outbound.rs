@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     batch::Batch,
-    ecn::Ecn,
     endpoint::Transmit,
     time::Instant,
     wire::transport::{
@@ -55,7 +54,11 @@ impl Connection {
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         let before = batch.len();
         let first = batch.count();
-        while batch.count() - first < TURN_PACKETS_MAX && self.has_budget() {
+        let ecn = self.recovery.ecn().mark();
+        while batch.count() - first < TURN_PACKETS_MAX
+            && self.has_budget()
+            && self.recovery.ecn().mark() == ecn
+        {
             let budget = usize::try_from(self.validation.budget()).unwrap_or(usize::MAX);
             let len_max = self.packet_bytes_max().min(budget);
             let len = batch.write_up_to(len_max, |space| self.write_packet(now, space));
@@ -63,14 +66,14 @@ impl Connection {
                 break;
             }
             self.validation.on_sent(len);
-            self.stats.datagrams_sent += 1;
-            self.stats.bytes_sent += len as u64;
+            self.counted.datagrams_sent += 1;
+            self.counted.bytes_sent += len as u64;
         }
         let size = batch.len() - before;
         (size > 0).then(|| Transmit {
             destination: self.peer,
             source: None,
-            ecn: Ecn::NotEct,
+            ecn,
             size,
             segment_size: batch.segment_size(),
         })

@@ -5,23 +5,27 @@
 //! how much may be on its way, the [`Pacer`] when the next packet may leave.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, mem, time::Duration};
+use core::{mem, time::Duration};
 
+pub use super::settled::{NeverSent, Settled};
 use super::{
     cc::{AckSample, Algorithm, Controller, Prr},
     cuts::Cuts,
     delivery::{Delivery, RateSample},
+    ecn::EcnPath,
     ledger::{Content, Fate, Ledger, Sent},
     loss::LossDetector,
     pacer::Pacer,
     rtt::{GRANULARITY, Rtt},
+    settled::Newly,
 };
 use crate::{
     buf::RangeSet,
+    ecn::Ecn,
     time::Instant,
     trace::{
         Tracer,
-        transport::{LossCause, Phase, TransportEvent},
+        transport::{Phase, TransportEvent},
     },
     wire::transport::Ack,
 };
@@ -34,36 +38,6 @@ const PTO_MAX_ROUNDS: u32 = 8;
 const PERSISTENT_PTOS: u32 = 3;
 /// Packets that a probe timeout lets out beyond the window (RFC 9002 section 6.2.4).
 const PROBES: u32 = 2;
-
-/// What a peer acknowledged that it cannot have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NeverSent;
-
-impl fmt::Display for NeverSent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("acknowledges a packet that was never sent")
-    }
-}
-
-impl core::error::Error for NeverSent {}
-
-/// What an ACK or a timeout settled; the caller keeps it and its memory.
-#[derive(Clone, Debug, Default)]
-pub struct Settled {
-    /// Contents of packets that arrived.
-    pub acked: Vec<Content>,
-    /// Contents of packets that are lost.
-    pub lost: Vec<Content>,
-    /// Numbers of packets that are lost.
-    lost_numbers: Vec<u64>,
-}
-
-impl Settled {
-    /// Contents that it has room for.
-    pub(super) fn capacity(&self) -> usize {
-        self.acked.capacity() + self.lost.capacity() + self.lost_numbers.capacity()
-    }
-}
 
 /// Counters of recovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,15 +61,16 @@ pub struct RecoveryStats {
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Recovery {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     rtt: Rtt,
     loss: LossDetector,
+    ecn: EcnPath,
     controller: Box<dyn Controller>,
     prr: Option<Prr>,
     pacer: Pacer,
     mss: u64,
     /// The highest number acknowledged.
-    largest_acked: Option<u64>,
+    pub(super) largest_acked: Option<u64>,
     /// Numbers acknowledged, as far as the ledger reaches back.
     known: RangeSet,
     /// When the next packet will be lost if nothing arrives.
@@ -116,12 +91,20 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Nothing sent; packets are numbered from `first` on and have at most `mss` bytes.
-    pub fn new(first: u64, mss: u64, rtt_initial: Duration, algorithm: Algorithm) -> Self {
+    /// Nothing sent; packets are numbered from `first` on, have at most `mss` bytes, and are marked if
+    /// `ecn` says so and the path bears it.
+    pub fn new(
+        first: u64,
+        mss: u64,
+        rtt_initial: Duration,
+        algorithm: Algorithm,
+        ecn: bool,
+    ) -> Self {
         Self {
             ledger: Ledger::new(first),
             rtt: Rtt::new(rtt_initial),
             loss: LossDetector::default(),
+            ecn: EcnPath::new(ecn),
             controller: algorithm.controller(mss),
             prr: None,
             pacer: Pacer::new(),
@@ -147,7 +130,7 @@ impl Recovery {
         self.ledger.next()
     }
 
-    /// A packet of `bytes` left.
+    /// A packet of `bytes` left, with the [mark](EcnPath::mark) that packets have at present.
     pub fn on_sent(
         &mut self,
         now: Instant,
@@ -160,8 +143,10 @@ impl Recovery {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             eliciting,
             app_limited: self.app_limited,
+            marked: self.ecn.mark() != Ecn::NotEct,
             stamp: self.delivery.on_sent(now, self.ledger.flying() == 0),
         };
+        self.ecn.on_sent();
         if eliciting {
             self.stats.sent_packets += 1;
             self.last_eliciting_at = now;
@@ -195,7 +180,9 @@ impl Recovery {
             self.tracer.emit(|| TransportEvent::AckReceived { largest, bytes });
         }
         let Some(newest) = newly.newest else { return Ok(false) };
+        let advances = self.largest_acked.is_none_or(|old| largest > old);
         self.largest_acked = Some(self.largest_acked.map_or(largest, |old| old.max(largest)));
+        let ce_packets = self.ecn.on_ack(newly.marked, ack.ecn, advances);
         let rtt = (newest.0 == largest && newly.eliciting).then(|| now - newest.1.at);
         if let Some(sample) = rtt {
             self.rtt.sample(sample, ack.delay.min(delay_max));
@@ -210,6 +197,10 @@ impl Recovery {
             self.prr = None;
         }
         let lost_before = self.stats.lost_packets;
+        if ce_packets > 0 {
+            self.controller.on_marks(now, ce_packets);
+            self.on_marks(now, newest.1.at, in_flight_bytes);
+        }
         self.detect(now, settled);
         if let Some(prr) = &mut self.prr {
             let is_safe = self.stats.lost_packets == lost_before;
@@ -263,6 +254,7 @@ impl Recovery {
         }
         self.ledger.set(number, Fate::Acked);
         settled.acked.extend(self.ledger.contents(number).cloned());
+        newly.marked += u64::from(sent.marked);
         if fate == Fate::Flying {
             let Sent { at, bytes, stamp, app_limited, .. } = sent;
             self.delivery.on_acked(now, u64::from(bytes), at, stamp, app_limited);
@@ -307,10 +299,11 @@ impl Recovery {
         self.lose(lost, settled);
         self.stats.lost_packets += lost.len() as u64;
         if self.cuts.latest().is_none_or(|cut| last_at > cut) {
-            self.on_congestion(now, in_flight_bytes);
+            self.on_congestion(now, in_flight_bytes, false);
         }
         for &number in lost {
             if let Some((sent, _)) = self.ledger.get(number) {
+                self.ecn.on_lost(u32::from(sent.marked));
                 self.cuts.on_lost(sent.at);
             }
         }
@@ -331,11 +324,19 @@ impl Recovery {
         }
     }
 
-    fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64) {
+    /// Routers have marked packets, the newest of which left at `sent`: that says the same as a loss,
+    /// once a round trip (RFC 9002 section 7.1).
+    fn on_marks(&mut self, now: Instant, sent: Instant, in_flight_bytes: u64) {
+        if self.cuts.latest().is_none_or(|cut| sent > cut) {
+            self.on_congestion(now, in_flight_bytes, true);
+        }
+    }
+
+    fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64, marked: bool) {
         self.loss.on_recovery();
         self.controller.on_congestion(now, in_flight_bytes);
         self.stats.congestion_events += 1;
-        self.cuts.push(now);
+        self.cuts.push(now, marked);
         self.prr = self
             .controller
             .wants_prr()
@@ -406,6 +407,7 @@ impl Recovery {
             return false;
         }
         self.ptos += 1;
+        self.ecn.on_silence();
         self.stats.probe_timeouts += 1;
         let count = self.ptos;
         self.tracer.emit(|| TransportEvent::ProbeTimeout { count });
@@ -521,6 +523,11 @@ impl Recovery {
         (self.ledger.len(), self.ledger.memory_bytes() + self.known.memory_bytes())
     }
 
+    /// What is known of the path's treatment of marks.
+    pub const fn ecn(&self) -> &EcnPath {
+        &self.ecn
+    }
+
     /// The congestion control.
     pub fn controller(&self) -> &dyn Controller {
         &*self.controller
@@ -539,58 +546,5 @@ impl Recovery {
     /// Where congestion control is.
     pub fn phase(&self) -> Phase {
         if self.prr.is_some() { Phase::Recovery } else { self.controller.phase() }
-    }
-
-    fn trace_rtt(&mut self, delay_max: Duration) {
-        let rtt = self.rtt;
-        self.tracer.emit(|| TransportEvent::Rtt {
-            latest: rtt.latest(),
-            smoothed: rtt.smoothed(),
-            variance: rtt.variance(),
-            min: rtt.min(),
-            pto: rtt.pto() + delay_max,
-        });
-    }
-
-    fn trace_lost(&mut self, lost: &[u64], restart: bool) {
-        if !self.tracer.is_on() {
-            return;
-        }
-        for &number in lost {
-            let bytes = self.ledger.get(number).map_or(0, |(sent, _)| sent.bytes);
-            let ahead = self.largest_acked.map_or(0, |largest| largest.saturating_sub(number));
-            let cause = if restart {
-                LossCause::Restart
-            } else if ahead >= self.loss.packet_threshold() {
-                LossCause::Packets
-            } else {
-                LossCause::Time
-            };
-            self.tracer.emit(|| TransportEvent::PacketLost { number, bytes, cause });
-        }
-    }
-}
-
-/// What an ACK acknowledges that was not before.
-#[derive(Clone, Copy, Debug, Default)]
-struct Newly {
-    bytes: u64,
-    growth_bytes: u64,
-    eliciting: bool,
-    /// The highest number.
-    newest: Option<(u64, Sent)>,
-}
-
-impl Newly {
-    fn add(&mut self, number: u64, sent: Sent, cut: Option<Instant>) {
-        let bytes = u64::from(sent.bytes);
-        self.bytes += bytes;
-        if cut.is_none_or(|cut| sent.at > cut) {
-            self.growth_bytes += bytes;
-        }
-        self.eliciting |= sent.eliciting;
-        if self.newest.is_none_or(|(newest, _)| number > newest) {
-            self.newest = Some((number, sent));
-        }
     }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{connection::Connection, recovery::RecoveryStats};
-pub use crate::trace::transport::Limit;
+pub use crate::trace::transport::{EcnState, Limit};
 
 /// A snapshot of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub struct Stats {
     pub pacing_bytes_per_second: u64,
     /// Rate at which packets were last seen to arrive, whole packets; 0 before it was measured.
     pub delivery_bytes_per_second: u64,
+    /// What is known of how the path treats ECN marks.
+    pub ecn: EcnState,
+    /// Packets that the peer has seen marked with congestion.
+    pub ce_packets: u64,
     /// What holds sending up now.
     pub limited_by: Limit,
     /// Datagrams sent, UDP.
@@ -46,6 +50,16 @@ pub struct Stats {
     pub recovery: RecoveryStats,
 }
 
+/// What a connection itself counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) datagrams_sent: u64,
+    pub(super) bytes_sent: u64,
+    pub(super) datagrams_received: u64,
+    pub(super) bytes_received: u64,
+    pub(super) copies_received: u64,
+}
+
 impl Connection {
     /// What was counted, and how things are.
     pub fn stats(&self) -> Stats {
@@ -63,11 +77,17 @@ impl Connection {
                 .recovery
                 .delivery_rate()
                 .map_or(0, |rate| rate.bytes_per_second),
+            ecn: self.recovery.ecn().state(),
+            ce_packets: self.recovery.ecn().ce_packets(),
             limited_by: self.held_up_by().unwrap_or(Limit::Application),
             recovery: *self.recovery.stats(),
             stream_bytes_sent: self.streams.sent_bytes(),
             stream_bytes_resent: self.streams.resent_bytes(),
-            ..self.stats
+            datagrams_sent: self.counted.datagrams_sent,
+            bytes_sent: self.counted.bytes_sent,
+            datagrams_received: self.counted.datagrams_received,
+            bytes_received: self.counted.bytes_received,
+            copies_received: self.counted.copies_received,
         }
     }
 }

@@ -3,11 +3,15 @@
 //! Events of recovery are recorded where they happen. State, limits and metrics change in many
 //! places, and a trace needs what came of it: they are compared when events are fetched.
 
-use super::{connection::Connection, stream::StreamEvent};
+use core::time::Duration;
+
+use super::{connection::Connection, recovery::Recovery, stream::StreamEvent};
 use crate::{
     trace::{
         FrameInfo, FrameKinds,
-        transport::{Limit, PacketKind, Phase, StreamChange, TransportEvent, Way},
+        transport::{
+            EcnState, Limit, LossCause, PacketKind, Phase, StreamChange, TransportEvent, Way,
+        },
     },
     wire::transport::{Frame, Packet, Reader, StreamId},
 };
@@ -18,6 +22,7 @@ pub(super) struct Told {
     state: &'static str,
     phase: Phase,
     limit: Limit,
+    ecn: EcnState,
     /// Window, threshold, bytes in flight, pacing rate.
     metrics: [u64; 4],
 }
@@ -31,7 +36,8 @@ impl Connection {
             let state = self.life().name();
             let (peer, remote, accepted) = (self.peer(), self.remote_id(), self.acceptor);
             self.trace(|| TransportEvent::Started { peer, remote, accepted, state });
-            self.told = Told { state, phase: Phase::SlowStart, ..Told::default() };
+            let ecn = self.recovery.ecn().state();
+            self.told = Told { state, phase: Phase::SlowStart, ecn, ..Told::default() };
         }
     }
 
@@ -144,12 +150,47 @@ impl Connection {
                 pacing_rate,
             });
         }
+        let ecn = self.recovery.ecn().state();
+        if ecn != told.ecn {
+            self.trace(|| TransportEvent::Ecn { from: told.ecn, to: ecn });
+        }
         // While packets can leave, it is not yet known what will stop them.
         let limit = self.held_up_by().unwrap_or(told.limit);
         if limit != told.limit {
             self.trace(|| TransportEvent::Limited { from: told.limit, to: limit });
         }
-        self.told = Told { state, phase, limit, metrics };
+        self.told = Told { state, phase, limit, ecn, metrics };
+    }
+}
+
+impl Recovery {
+    pub(super) fn trace_rtt(&mut self, delay_max: Duration) {
+        let rtt = *self.rtt();
+        self.tracer.emit(|| TransportEvent::Rtt {
+            latest: rtt.latest(),
+            smoothed: rtt.smoothed(),
+            variance: rtt.variance(),
+            min: rtt.min(),
+            pto: rtt.pto() + delay_max,
+        });
+    }
+
+    pub(super) fn trace_lost(&mut self, lost: &[u64], restart: bool) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        for &number in lost {
+            let bytes = self.ledger.get(number).map_or(0, |(sent, _)| sent.bytes);
+            let ahead = self.largest_acked.map_or(0, |largest| largest.saturating_sub(number));
+            let cause = if restart {
+                LossCause::Restart
+            } else if ahead >= self.loss().packet_threshold() {
+                LossCause::Packets
+            } else {
+                LossCause::Time
+            };
+            self.tracer.emit(|| TransportEvent::PacketLost { number, bytes, cause });
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures for people have few digits")]
 
 mod data;
+mod ecn;
 mod found;
 mod lifecycle;
 mod many;

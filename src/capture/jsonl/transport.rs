@@ -30,6 +30,7 @@ pub(super) fn name(event: &TransportEvent) -> &'static str {
         TransportEvent::Metrics { .. } => "metrics",
         TransportEvent::Phase { .. } => "phase",
         TransportEvent::ProbeTimeout { .. } => "probe_timeout",
+        TransportEvent::Ecn { .. } => "ecn",
         TransportEvent::Limited { .. } => "limited",
         TransportEvent::Stream { .. } => "stream",
         TransportEvent::StreamAcked { .. } => "stream_acked",
@@ -76,6 +77,7 @@ pub(super) fn event(object: &mut Object, connection: Option<ConnectionId>, event
         }
         TransportEvent::Phase { from, to } => change(object, "phase", from.name(), to.name()),
         TransportEvent::ProbeTimeout { count } => object.number("count", count.into()),
+        TransportEvent::Ecn { from, to } => change(object, "ecn", from.name(), to.name()),
         TransportEvent::Limited { from, to } => change(object, "limit", from.name(), to.name()),
         TransportEvent::Stream { id, change } => {
             object.number("stream", id.0);

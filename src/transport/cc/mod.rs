@@ -84,6 +84,14 @@ pub trait Controller: fmt::Debug + Send {
     /// Packets were lost or marked: called once for all that left before it was noticed.
     fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64);
 
+    /// Routers have marked so many more packets with congestion (ECN; RFC 3168, RFC 9002 section 7.1):
+    /// called for every ACK that says so, before [`on_ack`](Self::on_ack). Once a round trip
+    /// [`on_congestion`](Self::on_congestion) is called for it as well, as it is for losses; whoever
+    /// needs no more than that leaves this as it is.
+    fn on_marks(&mut self, now: Instant, packets: u64) {
+        let _ = (now, packets);
+    }
+
     /// Nothing sent over a long time arrived (RFC 9002 section 7.6).
     fn on_persistent_congestion(&mut self, now: Instant);
 

@@ -223,6 +223,7 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
         open_timeout: if matches!(course, Course::Whole { .. }) { PATIENT } else { quick(rng) },
         rtt_initial: time(rng, 10 * MS, SECOND),
         acks: AckPolicy { threshold: log(rng, 1, 10), delay_max: time(rng, MS, 50 * MS) },
+        ecn: true,
         congestion: match rng.below(4) {
             0 => Algorithm::Fixed(log(rng, 2 * packet_bytes as u64, 1 << 18)),
             1 => Algorithm::NewReno,
