@@ -30,6 +30,15 @@ impl Seed {
         Self(number)
     }
 
+    /// A seed that nobody can guess, from the system's chance: for what strangers must not be able
+    /// to predict. It cannot be replayed unless it is written down.
+    #[cfg(feature = "std")]
+    pub fn from_system() -> Self {
+        use core::hash::{BuildHasher, Hasher};
+        // The standard library draws the key of its hash tables from the system.
+        Self(std::hash::RandomState::new().build_hasher().finish())
+    }
+
     /// The number to print and to replay from.
     pub const fn number(self) -> u64 {
         self.0

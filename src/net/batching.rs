@@ -123,8 +123,9 @@ impl Socket {
                 _ if batches[0].segment.is_some() && may_be_offload(&error) => {
                     return Outcome::NoOffload;
                 }
-                _ => {
+                kind => {
                     let lost = batches[0].datagrams();
+                    self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);
                     self.stats.send_errors += lost;
                     self.stats.too_long += if is_too_long(&error) { lost } else { 0 };
                     return Outcome::Refused;
@@ -149,7 +150,10 @@ impl Socket {
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => break,
-                    _ if is_from_the_network(&error) => self.stats.recv_errors += 1,
+                    kind if is_from_the_network(&error) => {
+                        self.stats.recv_errors += 1;
+                        self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);
+                    }
                     _ => return Err(error),
                 },
             }

@@ -1,4 +1,8 @@
-//! Real sockets: the blocking driver, one thread, no ticks.
+//! Real sockets.
+//!
+//! [`Listener`] and [`Stream`] are to the production transport what `TcpListener` and `TcpStream` of
+//! the standard library are to TCP, and [`Connection`] has many streams. Below them is the blocking
+//! driver, one thread, no ticks, for any endpoint.
 //!
 //! A [`Driver`] owns a [`Socket`], an [`Endpoint`](crate::endpoint::Endpoint), a [`Clock`] and, if
 //! asked, a bad network in each direction. Its [`turn`](Driver::turn) waits until a datagram
@@ -12,21 +16,34 @@
 //! are counted in [`SocketStats`] and are otherwise what UDP calls loss.
 
 mod batching;
+mod builder;
 mod clock;
+mod connection;
 mod driver;
+mod error;
+mod lane;
+mod listener;
 mod loopback;
+mod park;
+mod patience;
 mod proxy;
 mod socket;
 mod spin;
+mod stream;
 mod sys;
 mod wait;
 mod waker;
 
+pub use builder::{ConnectionBuilder, ListenerBuilder};
 pub use clock::Clock;
+pub use connection::Connection;
 pub use driver::{Driver, DriverStats, Turn};
+pub use error::Error;
+pub use listener::{Incoming, Listener};
 pub use loopback::{Loopback, LoopbackError, LoopbackReport, LoopbackRun};
 pub use proxy::{Proxy, ProxyConfig, ProxyStats};
 pub use socket::{BufferShortfall, Sent, Socket, SocketConfig, SocketStats};
+pub use stream::Stream;
 pub use sys::Capabilities;
 pub use wait::{Interest, wait};
 pub use waker::Waker;

@@ -81,6 +81,9 @@ pub struct SocketStats {
     pub calls: u64,
     /// Times the system refused to cut a message into datagrams; they were sent one by one.
     pub offload_errors: u64,
+    /// Times the peer's machine said that nobody listens on that port (ICMP port unreachable), on
+    /// sending or receiving: also counted there. Told to connected sockets only.
+    pub refused: u64,
 }
 
 /// What became of a datagram that was to be sent.
@@ -251,6 +254,7 @@ impl Socket {
                 }
                 kind => {
                     self.stats.send_errors += 1;
+                    self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);
                     self.stats.too_long += u64::from(is_too_long(&error));
                     return Sent::Lost(kind);
                 }
@@ -270,7 +274,10 @@ impl Socket {
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => return Ok(None),
-                    _ if is_from_the_network(&error) => self.stats.recv_errors += 1,
+                    kind if is_from_the_network(&error) => {
+                        self.stats.recv_errors += 1;
+                        self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);
+                    }
                     _ => return Err(error),
                 },
             }

@@ -251,6 +251,12 @@ impl Connection {
         Ok(id)
     }
 
+    /// Lets the peer hear of a stream before anything is written to it: it may speak first then.
+    pub fn announce(&mut self, id: StreamId) -> Result<(), WriteError> {
+        self.check_writable()?;
+        self.streams.announce(id)
+    }
+
     /// Writes to a stream: as much of `data` as there is room for.
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         self.check_writable()?;

@@ -1,5 +1,7 @@
 //! Many connections behind one socket.
 
+mod hold;
+
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BinaryHeap, VecDeque},
@@ -91,7 +93,7 @@ struct Entry {
 
 /// In which of the host's lists a connection stands, and whether it counts there.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "four lists, each independent of the others")]
+#[allow(clippy::struct_excessive_bools, reason = "five lists, each independent of the others")]
 struct Flags {
     /// It may have changed since its deadline was last looked at.
     touched: bool,
@@ -103,6 +105,8 @@ struct Flags {
     news: bool,
     /// It waits for its opener's second packet.
     half_open: bool,
+    /// The application holds it: it stays when it is closed.
+    held: bool,
 }
 
 /// Many connections behind one socket, told apart by the IDs that it chose: an [`Endpoint`].
@@ -273,7 +277,7 @@ impl Host {
             self.peers.insert((peer, remote), id);
             entry.indexed = remote;
         }
-        if connection.is_closed() && !connection.has_events() {
+        if connection.is_closed() && !connection.has_events() && !entry.flags.held {
             self.peers.remove(&(connection.peer(), remote));
             self.entries.remove(&id);
             self.forget_deadlines();

@@ -32,6 +32,15 @@ pub struct SendHalf {
     stopped: Option<u64>,
     /// The application was refused room and wants to hear when there is some.
     wants_room: bool,
+    announcement: Announcement,
+}
+
+/// Whether the peer is told of the stream before there is anything to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Announcement {
+    None,
+    Pending,
+    Sent,
 }
 
 impl SendHalf {
@@ -43,6 +52,16 @@ impl SendHalf {
             state: State::Open,
             stopped: None,
             wants_room: false,
+            announcement: Announcement::None,
+        }
+    }
+
+    /// The peer is to hear of the stream even if nothing is written: an empty frame tells it, unless
+    /// data does.
+    pub fn announce(&mut self) {
+        let unheard = self.announcement == Announcement::None && self.buffer.next() == 0;
+        if unheard && self.state == State::Open {
+            self.announcement = Announcement::Pending;
         }
     }
 
@@ -133,6 +152,10 @@ impl SendHalf {
                 self.state = State::Finished(Told::Sent);
                 Some((written..written, true))
             }
+            (None, State::Open) if self.announces() => {
+                self.announcement = Announcement::Sent;
+                Some((written..written, false))
+            }
             (None, _) => None,
         }
     }
@@ -161,6 +184,9 @@ impl SendHalf {
         if fin && self.state == State::Finished(Told::Sent) {
             self.state = State::Finished(Told::Pending);
         }
+        if bytes.is_empty() && self.announcement == Announcement::Sent {
+            self.announcement = Announcement::Pending;
+        }
         self.buffer.lost(bytes);
         self.is_pending()
     }
@@ -185,7 +211,14 @@ impl SendHalf {
 
     /// Whether there are bytes or an end to send, whatever windows say.
     pub fn is_pending(&self) -> bool {
-        self.buffer.is_pending() || self.state == State::Finished(Told::Pending)
+        let ends = self.state == State::Finished(Told::Pending);
+        self.buffer.is_pending() || ends || self.announces()
+    }
+
+    /// Whether an empty frame is to tell the peer of the stream: data does it as well.
+    fn announces(&self) -> bool {
+        let pending = self.announcement == Announcement::Pending;
+        pending && self.state == State::Open && self.buffer.next() == 0
     }
 
     /// Whether a reset or a hint about the limit has to be told.
@@ -210,6 +243,11 @@ impl SendHalf {
             State::Finished(told) => told == Told::Acked && self.buffer.is_acked(),
             State::Reset { told, .. } => told == Told::Acked,
         }
+    }
+
+    /// Whether it was given up, from this side or by the peer's wish.
+    pub const fn is_reset(&self) -> bool {
+        matches!(self.state, State::Reset { .. })
     }
 
     /// Whether it ended with everything delivered.
@@ -257,6 +295,23 @@ mod tests {
         empty.finish().unwrap();
         assert_eq!(empty.take(99, 0), Some((0..0, true)));
         assert_eq!(empty.write(b"x"), Err(WriteError::Finished));
+    }
+
+    #[test]
+    fn an_empty_frame_announces_unless_data_does() {
+        let mut stream = half();
+        assert_eq!(stream.take(99, 99), None);
+        stream.announce();
+        assert!(stream.is_pending());
+        assert_eq!(stream.take(99, 99), Some((0..0, false)));
+        assert!(!stream.is_pending());
+        assert!(stream.on_lost(0..0, false), "it has to be said again");
+        stream.write(b"x").unwrap();
+        assert_eq!(stream.take(99, 99), Some((0..1, false)));
+        assert!(!stream.is_pending(), "the data has announced it");
+        assert!(!stream.on_lost(0..0, false));
+        stream.announce();
+        assert_eq!(stream.take(99, 99), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! All streams of a connection, whose turn it is to send, and the windows they share.
 
+mod wishes;
+
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, VecDeque},
@@ -216,18 +218,6 @@ impl Streams {
     fn after_read(&mut self, id: StreamId) {
         self.tell(id);
         self.remove_if_over(id);
-    }
-
-    /// Changes whose turn it is: the lowest number first.
-    pub fn set_priority(&mut self, id: StreamId, priority: u8) {
-        let Some(stream) = self.table.get_mut(&id) else { return };
-        let before = core::mem::replace(&mut stream.priority, priority);
-        if core::mem::take(&mut stream.queued) {
-            if let Some(queue) = self.ready.get_mut(&before) {
-                queue.retain(|&other| other != id);
-            }
-            self.enqueue(id);
-        }
     }
 
     /// What to tell the application next.

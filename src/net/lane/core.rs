@@ -1,0 +1,470 @@
+//! What a lane knows of its connections, and what happens to them.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+use core::{net::SocketAddr, task::Waker, time::Duration};
+use std::io;
+
+use super::{
+    accepts::Accepts,
+    waiters::{Wait, Waiters},
+};
+use crate::{
+    endpoint::Endpoint,
+    net::{Driver, Error},
+    time::Instant,
+    trace::transport::CloseReason,
+    transport::{
+        connection::{Connection, Event},
+        host::{Host, HostEvent},
+        stream::{SendHalf, StreamEvent},
+    },
+    wire::transport::{ConnectionId, StreamId},
+};
+
+/// The state of a lane, behind its lock.
+#[derive(Debug)]
+pub(in crate::net) struct Core {
+    pub(super) driver: Driver<Host>,
+    entries: BTreeMap<ConnectionId, Entry>,
+    /// Until when a thread sleeps that waits for the socket; `None` when none does.
+    pub(super) asleep_until: Option<Instant>,
+    /// Whom to wake as soon as the lock is free.
+    pub(super) woken: Vec<Waker>,
+    /// Nobody has a handle any more.
+    pub(super) retired: bool,
+    /// Connections without handles, by when they are given up.
+    leaving: BTreeSet<(Instant, ConnectionId)>,
+    linger: Duration,
+    /// Where connections go that peers open, and the number of this lane there.
+    accepts: Option<(Arc<Accepts>, usize)>,
+    /// Whether streams may be accepted before their opener is known to be where it says.
+    early: bool,
+    broken: Option<io::ErrorKind>,
+    refusals_seen: u64,
+}
+
+/// What is known of one connection.
+#[derive(Debug)]
+struct Entry {
+    /// Handles of the application.
+    handles: usize,
+    /// A peer opened it and nobody has taken it whole: it lasts as long as the peer wants.
+    adopted: bool,
+    /// It was offered to the listener.
+    offered: bool,
+    stage: Stage,
+    closed: Option<Error>,
+    /// Streams of the peer that nobody has taken.
+    incoming: VecDeque<StreamId>,
+    /// Streams without handles whose last bytes the peer does not have yet.
+    unfinished: BTreeSet<StreamId>,
+    leaving: Option<Instant>,
+    /// Bytes of those streams that the peer had when it was last looked at.
+    delivered: u64,
+    waiters: Waiters,
+}
+
+/// How far opening is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Opening,
+    Connected,
+    /// The peer's machine has said that nobody listens.
+    Refused,
+}
+
+impl Entry {
+    fn new(adopted: bool) -> Self {
+        Self {
+            handles: usize::from(!adopted),
+            adopted,
+            offered: false,
+            stage: Stage::Opening,
+            closed: None,
+            incoming: VecDeque::new(),
+            unfinished: BTreeSet::new(),
+            leaving: None,
+            delivered: 0,
+            waiters: Waiters::default(),
+        }
+    }
+}
+
+impl Core {
+    pub(super) fn new(
+        driver: Driver<Host>,
+        linger: Duration,
+        early: bool,
+        accepts: Option<(Arc<Accepts>, usize)>,
+    ) -> Self {
+        Self {
+            driver,
+            entries: BTreeMap::new(),
+            asleep_until: None,
+            woken: Vec::new(),
+            retired: false,
+            leaving: BTreeSet::new(),
+            linger,
+            accepts,
+            early,
+            broken: None,
+            refusals_seen: 0,
+        }
+    }
+
+    // Time.
+
+    /// When there is something to do if nothing arrives.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.broken.is_some() {
+            return None;
+        }
+        let leaving = self.leaving.first().map(|&(at, _)| at);
+        [self.driver.deadline(), leaving].into_iter().flatten().min()
+    }
+
+    /// Does what can be done now, within bounds.
+    pub(super) fn turn(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        if let Some((accepts, _)) = &self.accepts {
+            let accepts = !accepts.is_full() && !self.retired;
+            self.driver.endpoint_mut().set_accepts(accepts);
+        }
+        if let Err(error) = self.driver.step(&mut ()) {
+            self.fail(error.kind());
+        }
+        self.hear_refusals();
+        while let Some(HostEvent { id, event }) = self.driver.endpoint_mut().poll_event() {
+            self.on_event(id, event);
+        }
+        self.give_up();
+    }
+
+    /// Whether nothing is left to do, for ever.
+    pub(super) fn is_over(&self) -> bool {
+        let alive = || self.driver.endpoint().connections().next().is_some();
+        self.retired && (self.broken.is_some() || !alive())
+    }
+
+    /// Whether there are connections without handles whose last bytes are not delivered.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.broken.is_none() && !self.leaving.is_empty()
+    }
+
+    /// The socket is of no more use.
+    fn fail(&mut self, kind: io::ErrorKind) {
+        self.broken = Some(kind);
+        for entry in self.entries.values_mut() {
+            entry.closed.get_or_insert(Error::Socket(kind));
+            entry.waiters.take_all(&mut self.woken);
+        }
+        if let Some((accepts, _)) = &self.accepts {
+            accepts.fail(kind, &mut self.woken);
+        }
+    }
+
+    /// The peer's machine has said that nobody listens: whoever is opening need not wait.
+    fn hear_refusals(&mut self) {
+        let refusals = self.driver.socket().stats().refused;
+        if core::mem::replace(&mut self.refusals_seen, refusals) == refusals {
+            return;
+        }
+        let now = self.driver.now();
+        for (&id, entry) in &mut self.entries {
+            if entry.stage == Stage::Opening
+                && !entry.adopted
+                && let Some(connection) = self.driver.endpoint_mut().get_mut(id)
+                && connection.life().is_opening()
+            {
+                entry.stage = Stage::Refused;
+                connection.close(now, 0, b"");
+            }
+        }
+    }
+
+    /// Closes what has lingered for too long without getting any further.
+    fn give_up(&mut self) {
+        let now = self.driver.now();
+        while let Some(&(at, id)) = self.leaving.first()
+            && at <= now
+        {
+            self.leaving.pop_first();
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let connection = self.driver.endpoint().get(id);
+            let delivered = connection.map_or(0, |connection| {
+                let half = |&stream| connection.streams().send_half(stream);
+                let halves = entry.unfinished.iter().filter_map(half);
+                halves.map(|half| half.buffer().base()).sum()
+            });
+            if core::mem::replace(&mut entry.delivered, delivered) == delivered {
+                self.end(id);
+            } else {
+                let next = now + self.linger;
+                entry.leaving = Some(next);
+                self.leaving.insert((next, id));
+            }
+        }
+    }
+
+    // Events.
+
+    fn on_event(&mut self, id: ConnectionId, event: Event) {
+        if !self.entries.contains_key(&id) {
+            self.adopt(id);
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let (waiters, woken) = (&mut entry.waiters, &mut self.woken);
+        match event {
+            Event::Connected => {
+                entry.stage = Stage::Connected;
+                waiters.take(Wait::Connected, woken);
+                self.offer(id);
+            }
+            Event::Stream(StreamEvent::Opened(stream)) => {
+                entry.incoming.push_back(stream);
+                waiters.take(Wait::Opened, woken);
+                if entry.offered
+                    && entry.adopted
+                    && let Some((accepts, lane)) = &self.accepts
+                {
+                    accepts.push_stream((*lane, id), woken);
+                } else if self.early {
+                    self.offer(id);
+                }
+            }
+            Event::Stream(StreamEvent::Readable(stream)) => {
+                waiters.take(Wait::Readable(stream), woken);
+            }
+            Event::Stream(StreamEvent::Writable(stream)) => {
+                waiters.take(Wait::Writable(stream), woken);
+            }
+            Event::Stream(StreamEvent::Finished(stream) | StreamEvent::Stopped(stream, _)) => {
+                waiters.take(Wait::Writable(stream), woken);
+                waiters.take(Wait::Finished(stream), woken);
+                entry.unfinished.remove(&stream);
+                self.end_if_done(id);
+            }
+            Event::Stream(StreamEvent::Openable) => waiters.take(Wait::Openable, woken),
+            Event::Datagram => waiters.take(Wait::Datagram, woken),
+            Event::Closed(reason) => self.on_closed(id, reason),
+        }
+    }
+
+    /// A peer has opened a connection.
+    fn adopt(&mut self, id: ConnectionId) {
+        if self.driver.endpoint_mut().hold(id) {
+            self.entries.insert(id, Entry::new(true));
+        }
+    }
+
+    /// Shows a connection of a peer to the listener.
+    fn offer(&mut self, id: ConnectionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if let Some((accepts, lane)) = &self.accepts
+            && entry.adopted
+            && !core::mem::replace(&mut entry.offered, true)
+        {
+            accepts.push((*lane, id), entry.incoming.len(), &mut self.woken);
+        }
+    }
+
+    fn on_closed(&mut self, id: ConnectionId, reason: CloseReason) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let error = match entry.stage {
+            Stage::Refused => Error::Refused,
+            _ => Error::Closed(reason),
+        };
+        entry.closed = Some(error);
+        entry.unfinished.clear();
+        entry.waiters.take_all(&mut self.woken);
+        if let Some(at) = entry.leaving.take() {
+            self.leaving.remove(&(at, id));
+        }
+        self.reap(id);
+    }
+
+    // Ends.
+
+    /// Forgets a connection that is over when nobody can want anything of it.
+    fn reap(&mut self, id: ConnectionId) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let to_accept = entry.adopted && entry.offered && !entry.incoming.is_empty();
+        if entry.closed.is_none() || entry.handles > 0 || to_accept {
+            return;
+        }
+        if let Some((accepts, lane)) = &self.accepts
+            && entry.adopted
+            && entry.offered
+        {
+            accepts.forget((*lane, id));
+        }
+        self.entries.remove(&id);
+        self.driver.endpoint_mut().release(id);
+    }
+
+    /// Nobody has a handle of the connection any more: it ends as soon as everything is delivered.
+    fn leave(&mut self, id: ConnectionId) {
+        let now = self.driver.now();
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.closed.is_none() && entry.leaving.is_none() {
+            let at = now + self.linger;
+            entry.leaving = Some(at);
+            self.leaving.insert((at, id));
+        }
+        self.end_if_done(id);
+        self.reap(id);
+    }
+
+    fn end_if_done(&mut self, id: ConnectionId) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        if entry.leaving.is_some() && entry.unfinished.is_empty() {
+            self.end(id);
+        }
+    }
+
+    fn end(&mut self, id: ConnectionId) {
+        let now = self.driver.now();
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Some(at) = entry.leaving.take()
+        {
+            self.leaving.remove(&(at, id));
+        }
+        if let Some(connection) = self.driver.endpoint_mut().get_mut(id) {
+            connection.close(now, 0, b"");
+        }
+    }
+
+    /// There is no listener any more: what nobody has taken ends.
+    pub(in crate::net) fn stop_accepting(&mut self) {
+        self.driver.endpoint_mut().set_accepts(false);
+        let Some((accepts, lane)) = self.accepts.take() else { return };
+        let adopted = self.entries.iter().filter(|(_, entry)| entry.adopted);
+        for id in adopted.map(|(&id, _)| id).collect::<Vec<_>>() {
+            accepts.forget((lane, id));
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.adopted = false;
+            if entry.handles == 0 {
+                self.leave(id);
+            }
+        }
+    }
+
+    // Handles.
+
+    /// Opens a connection, with one handle.
+    pub(in crate::net) fn open(&mut self, peer: SocketAddr) -> ConnectionId {
+        let now = self.driver.now();
+        let host = self.driver.endpoint_mut();
+        let id = host.open(now, peer);
+        host.hold(id);
+        self.entries.insert(id, Entry::new(false));
+        id
+    }
+
+    /// Takes a connection whole that was offered to the listener.
+    pub(in crate::net) fn take(&mut self, id: ConnectionId) -> Option<SocketAddr> {
+        let peer = self.driver.endpoint().get(id)?.peer();
+        let entry = self.entries.get_mut(&id)?;
+        entry.adopted = false;
+        entry.handles += 1;
+        if let Some((accepts, lane)) = &self.accepts {
+            accepts.forget((*lane, id));
+        }
+        Some(peer)
+    }
+
+    /// Takes a stream of a connection that was offered to the listener, with a handle of the
+    /// connection.
+    pub(in crate::net) fn take_stream(
+        &mut self,
+        id: ConnectionId,
+    ) -> Option<(SocketAddr, StreamId)> {
+        let peer = self.driver.endpoint().get(id)?.peer();
+        let entry = self.entries.get_mut(&id)?;
+        let stream = entry.incoming.pop_front()?;
+        entry.handles += 1;
+        if let Some((accepts, lane)) = &self.accepts {
+            accepts.split((*lane, id));
+        }
+        Some((peer, stream))
+    }
+
+    /// A handle of the connection is gone.
+    pub(in crate::net) fn let_go(&mut self, id: ConnectionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.handles -= 1;
+        if entry.handles == 0 && !entry.adopted {
+            self.leave(id);
+        } else {
+            self.reap(id);
+        }
+    }
+
+    /// The last handle of a stream is gone.
+    pub(in crate::net) fn let_stream_go(&mut self, id: ConnectionId, stream: StreamId) {
+        let now = self.driver.now();
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.waiters.forget(stream, &mut self.woken);
+        let Some(connection) = self.driver.endpoint_mut().get_mut(id) else { return };
+        let whole = connection.finish(stream);
+        connection.stop(now, stream, 0);
+        let half = connection.streams().send_half(stream);
+        let given_up = whole.is_err() && half.is_some_and(SendHalf::is_reset);
+        if entry.closed.is_none() && half.is_some_and(|half| !half.is_over()) && !given_up {
+            entry.unfinished.insert(stream);
+        }
+    }
+
+    // What handles do.
+
+    pub(in crate::net) fn now(&self) -> Instant {
+        self.driver.now()
+    }
+
+    /// The connection, to do something with it; why not, if it is over for good.
+    pub(in crate::net) fn connection(
+        &mut self,
+        id: ConnectionId,
+    ) -> Result<&mut Connection, Error> {
+        let closed = self.entries.get(&id).and_then(|entry| entry.closed);
+        let lost = closed.unwrap_or(Error::Socket(io::ErrorKind::NotConnected));
+        self.driver.endpoint_mut().get_mut(id).ok_or(lost)
+    }
+
+    /// Why the connection is over, if it is.
+    pub(in crate::net) fn closed(&self, id: ConnectionId) -> Option<Error> {
+        self.entries.get(&id).and_then(|entry| entry.closed)
+    }
+
+    /// Whether the peer has answered.
+    pub(in crate::net) fn is_connected(&self, id: ConnectionId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.stage == Stage::Connected)
+    }
+
+    /// The next stream that the peer has opened.
+    pub(in crate::net) fn pop_incoming(&mut self, id: ConnectionId) -> Option<StreamId> {
+        self.entries.get_mut(&id)?.incoming.pop_front()
+    }
+
+    /// Calls the waker when a connection without handles is over.
+    pub(super) fn wait_for_end(&mut self, waker: &Waker) {
+        for &(_, id) in &self.leaving {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.waiters.add(Wait::Closed, waker);
+            }
+        }
+    }
+
+    /// Calls the waker when it has come, or the connection is over.
+    pub(in crate::net) fn wait_for(&mut self, id: ConnectionId, wait: Wait, waker: &Waker) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.waiters.add(wait, waker);
+        }
+    }
+}

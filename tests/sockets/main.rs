@@ -1,0 +1,4 @@
+//! Listener, Connection and Stream over real sockets.
+
+mod shapes;
+mod support;
