@@ -164,6 +164,7 @@ fn config(algorithm: Algorithm, packet_bytes: usize) -> HostConfig {
     let mut config = HostConfig::default();
     config.connection.congestion = algorithm;
     config.connection.packet_bytes = packet_bytes;
+    config.connection.packet_bytes_max = packet_bytes;
     config
 }
 

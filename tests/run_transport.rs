@@ -106,7 +106,7 @@ fn the_plot_has_its_panels_and_stays_small() {
         assert_eq!(svg.matches(&format!(">{name}<")).count(), 1, "{name}");
     }
     let lines = ["congestion window", "bytes in flight", "slow-start threshold", "smoothed"];
-    let marks = ["sent again", "found lost", "time in s", ">recovery "];
+    let marks = ["sent again", "found lost", ">time in ", ">recovery "];
     for words in lines.into_iter().chain(marks) {
         assert!(svg.contains(words), "{words}");
     }

@@ -53,7 +53,7 @@
 //! | `packet_discarded` | `packet`, null when it is not known; `kind`, null when it is illegible; `datagram_bytes`; `reason`; `detail` |
 //! | `frame` | `way`: `sent` or `received`; `packet`: in which; `frame`: its kind, with fields of its own |
 //! | `ack_received` | `largest`: the highest packet acknowledged; `acked_bytes`: of packets on their way, newly |
-//! | `packet_lost` | `packet`, `datagram_bytes`; `cause`: `packets` (later ones arrived), `time`, `restart` |
+//! | `packet_lost` | `packet`, `datagram_bytes`; `cause`: `packets` (later ones arrived), `time`, `restart`, `probe` (of the path's MTU) |
 //! | `spurious_loss` | `packet`, `datagram_bytes`: given up and acknowledged after all |
 //! | `persistent_congestion` | `packets`: how many were lost |
 //! | `cut_undone` | all losses of the last cut of the window were mistakes |
@@ -61,6 +61,7 @@
 //! | `metrics` | `window_bytes`, `ssthresh_bytes` (null at first), `in_flight_bytes`, `pacing_bytes_per_second` |
 //! | `phase` | `phase_before`, `phase_after`: `slow_start`, `conservative_slow_start`, `congestion_avoidance`, `recovery` |
 //! | `probe_timeout` | `count`: how often in a row |
+//! | `mtu` | `packet_bytes_before`, `packet_bytes_after`: how long packets may be, UDP payload |
 //! | `ecn` | `ecn_before`, `ecn_after`: whether the path bears marks, `off`, `testing`, `capable`, `failed` |
 //! | `limited` | `limit_before`, `limit_after`: `application`, `flow_control`, `congestion`, `pacing`, `validation` |
 //! | `stream` | `stream`; `change`: `opened`, `opened_by_peer`, `ended`, `finished`, `reset`, `stopped` (the last two with `code`) |

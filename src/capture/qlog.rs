@@ -232,6 +232,7 @@ impl Trace {
                         LossCause::Packets => "reordering_threshold",
                         LossCause::Time => "time_threshold",
                         LossCause::Restart => "retry",
+                        LossCause::Probe => "mtu_probe",
                     },
                 );
                 self.put(at, "recovery:packet_lost", data);
@@ -327,6 +328,11 @@ fn own_event(event: &TransportEvent, data: &mut Object) -> Option<&'static str> 
             data.text("old", from.name());
             data.text("new", to.name());
             "rdtp:limited"
+        }
+        TransportEvent::Mtu { from, to } => {
+            data.number("old", from.into());
+            data.number("new", to.into());
+            "connectivity:mtu_updated"
         }
         TransportEvent::Ecn { from, to } => {
             data.text("old", from.name());

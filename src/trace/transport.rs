@@ -205,6 +205,8 @@ pub enum LossCause {
     Time,
     /// The peer has kept nothing of what came without a cookie.
     Restart,
+    /// It was a probe of the path's MTU: that says nothing of congestion.
+    Probe,
 }
 
 impl LossCause {
@@ -214,6 +216,7 @@ impl LossCause {
             Self::Packets => "packets",
             Self::Time => "time",
             Self::Restart => "restart",
+            Self::Probe => "probe",
         }
     }
 }
@@ -410,6 +413,13 @@ pub enum TransportEvent {
         /// How often in a row.
         count: u32,
     },
+    /// Packets may have another length: the path bears more, or seems to bear less.
+    Mtu {
+        /// UDP payload of the longest packet before.
+        from: u32,
+        /// And now.
+        to: u32,
+    },
     /// Something else is known of how the path treats ECN marks.
     Ecn {
         /// What was known before.
@@ -482,6 +492,7 @@ impl fmt::Display for TransportEvent {
                     LossCause::Packets => "later ones arrived",
                     LossCause::Time => "overdue",
                     LossCause::Restart => "sent without the cookie",
+                    LossCause::Probe => "too long for the path, or lost",
                 };
                 write!(f, "packet {number} lost, {bytes} bytes: {why}")
             }
@@ -498,6 +509,7 @@ impl fmt::Display for TransportEvent {
             }
             Self::Phase { from, to } => write!(f, "{from} -> {to}"),
             Self::ProbeTimeout { count } => write!(f, "probe timeout {count}"),
+            Self::Mtu { from, to } => write!(f, "packets of {from} -> {to} bytes"),
             Self::Ecn { from, to } => write!(f, "ECN {} -> {}", from.name(), to.name()),
             Self::Limited { to, .. } => write!(f, "limited by {to}"),
             Self::Stream { id, change } => write!(f, "{id} {}", change.name()),

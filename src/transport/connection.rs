@@ -84,7 +84,8 @@ pub struct Connection {
     /// Until when pacing holds packets back.
     pub(super) paced_until: Option<Instant>,
     pub(super) counted: Counted,
-    pub(super) told: Told,
+    /// Only while it is traced.
+    pub(super) told: Option<Box<Told>>,
 }
 
 /// The cookie that the next open carries.
@@ -163,7 +164,7 @@ impl Connection {
         let life = Lifecycle::accepting();
         let mut new = Self::new(now, config, peer, identity, greeting.from, life, validation);
         new.offered = (greeting.version, greeting.features);
-        new.on_greeting(greeting);
+        new.on_greeting(now, greeting);
         new
     }
 
@@ -178,7 +179,9 @@ impl Connection {
     ) -> Self {
         let mss = config.packet_bytes as u64;
         let first = identity.first_number;
-        let recovery = Recovery::new(first, mss, config.rtt_initial, config.congestion, config.ecn);
+        let longest = config.longest_packet_bytes();
+        let recovery =
+            Recovery::new(first, mss, config.rtt_initial, config.congestion, config.ecn, longest);
         let acceptor = life.is_accepting();
         let mut streams = Streams::new(config.streams, acceptor, slot_bytes(config.packet_bytes));
         if !acceptor {
@@ -213,30 +216,28 @@ impl Connection {
             ack_wish: AckWish::default(),
             paced_until: None,
             counted: Counted::default(),
-            told: Told::default(),
+            told: None,
             config,
         }
     }
 
-    pub(super) fn on_greeting(&mut self, greeting: &Greeting) {
+    pub(super) fn on_greeting(&mut self, now: Instant, greeting: &Greeting) {
         self.remote_id = greeting.from;
         self.peer_token = Some(greeting.token);
         self.peer_params = greeting.params;
         let params = &greeting.params;
         self.streams.on_params(params.max_data, params.max_stream_data, params.max_streams);
-        let most = usize::try_from(params.max_datagram_bytes).unwrap_or(usize::MAX);
-        let longest = self.packet_bytes_max();
-        let header = DATA_HEADER_BYTES + Frame::datagram_header(longest);
-        self.datagrams.set_max(most.min(longest - header));
+        let longest = usize::try_from(params.max_packet_bytes).unwrap_or(usize::MAX);
+        self.recovery.limit_packets(now, longest);
+        self.limit_datagrams();
     }
 
-    /// The longest packet that may leave: ours, and no longer than the peer takes, as soon as that
-    /// is known.
-    pub(super) fn packet_bytes_max(&self) -> usize {
-        let told = self.peer_params.max_packet_bytes.max(Params::MIN_PACKET_BYTES as u64);
-        let theirs = usize::try_from(told).unwrap_or(usize::MAX);
-        let known = self.peer_params.max_packet_bytes > 0;
-        if known { self.config.packet_bytes.min(theirs) } else { self.config.packet_bytes }
+    /// Datagrams fit into packets as long as they may be now, and are no longer than the peer takes.
+    fn limit_datagrams(&mut self) {
+        let most = usize::try_from(self.peer_params.max_datagram_bytes).unwrap_or(usize::MAX);
+        let longest = self.recovery.pmtud().proven_bytes();
+        let header = DATA_HEADER_BYTES + Frame::datagram_header(longest);
+        self.datagrams.set_max(most.min(longest - header));
     }
 
     // What the application does.
@@ -503,6 +504,9 @@ impl Connection {
 
     /// Hands on what recovery has settled.
     pub(super) fn settle(&mut self) {
+        if self.datagrams.bytes_max().is_some() {
+            self.limit_datagrams();
+        }
         for content in self.settled.acked.drain(..) {
             match content {
                 Content::Ack { largest } => self.acks.on_acked(largest),

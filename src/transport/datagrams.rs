@@ -98,8 +98,14 @@ impl Datagrams {
         }
     }
 
-    /// The peer takes datagrams of at most so many bytes; 0 for none at all.
+    /// Datagrams may have at most so many bytes; 0 for none at all. Those that wait and are longer
+    /// are dropped: the path bears less than when they were taken.
     pub fn set_max(&mut self, bytes_max: usize) {
+        if self.bytes_max.is_some_and(|before| before > bytes_max) {
+            let before = self.outgoing.waiting.len();
+            self.outgoing.waiting.retain(|data| data.len() <= bytes_max);
+            self.dropped += (before - self.outgoing.waiting.len()) as u64;
+        }
         self.bytes_max = Some(bytes_max);
     }
 
@@ -156,7 +162,8 @@ impl Datagrams {
         self.outgoing.front().is_some_and(|data| Frame::Datagram(data).encoded_len() <= room)
     }
 
-    /// Datagrams that arrived and were dropped because nobody took those before.
+    /// Datagrams that were dropped: they arrived and nobody took those before, or they waited to be
+    /// sent when the path began to bear less.
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -202,6 +209,17 @@ mod tests {
         assert!(datagrams.on_arrived(b"a") && datagrams.on_arrived(b"b"));
         assert!(!datagrams.on_arrived(b"c"));
         assert_eq!((datagrams.dropped(), datagrams.recv()), (1, Some(b"a".to_vec())));
+    }
+
+    #[test]
+    fn what_the_path_bears_no_more_is_dropped() {
+        let mut datagrams = Datagrams::new(3);
+        datagrams.set_max(9);
+        for data in [&b"123456"[..], b"12345", b"123456789"] {
+            datagrams.send(data).unwrap();
+        }
+        datagrams.set_max(5);
+        assert_eq!((datagrams.dropped(), datagrams.is_pending(7)), (2, true));
     }
 
     #[test]

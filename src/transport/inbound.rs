@@ -155,7 +155,7 @@ impl Connection {
                 }
                 return self.refuse("the handshake was changed on its way");
             }
-            self.on_greeting(greeting);
+            self.on_greeting(now, greeting);
             self.life.on_heard();
             // The acceptor may have used up what it may send to an address that it does not trust
             // yet: it must hear of us until it says that it has, even if we have nothing to say

@@ -14,6 +14,7 @@
 //!        [loss] [rtt]    what is lost, and when to ask
 //!        [delivery]      how fast it arrives
 //!        [cc] [pacer]    how much, and how fast
+//!        [pmtud] [ecn]   how long packets may be, and whether they are marked
 //!         |                     |                            |
 //!      [host]            many connections, one socket: an Endpoint
 //! ```
@@ -27,6 +28,8 @@
 //! [rtt]: self::rtt
 //! [delivery]: self::delivery
 //! [cc]: self::cc
+//! [pmtud]: self::pmtud
+//! [ecn]: self::ecn
 //! [pacer]: self::pacer
 //! [host]: self::host
 //!
@@ -91,6 +94,7 @@ pub mod loss;
 pub mod message;
 mod outbound;
 pub mod pacer;
+pub mod pmtud;
 pub mod recovery;
 pub mod rtt;
 mod settled;

@@ -6,6 +6,7 @@ use super::{
     connection::{AckWish, Connection, Speaks},
     host::MIN_ANSWERED_PACKET,
     ledger::Content,
+    pmtud::Pmtud,
     stats::Limit,
 };
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
 
 /// Packets of one turn, so that one connection does not keep a driver to itself.
 const TURN_PACKETS_MAX: usize = 64;
+/// Packets on their way beside which a probe of the path's MTU leaves: what comes after it shows
+/// whether it was lost.
+const PROBING_PACKETS: u64 = 4;
 /// Packets of a window for which one ACK is enough, and how many at most (RFC 9002 has two; more
 /// spare the peer's processor and the way back).
 const ACKS_PER_WINDOW: u64 = 4;
@@ -54,13 +58,18 @@ impl Connection {
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         let before = batch.len();
         let first = batch.count();
+        if batch.is_empty()
+            && let Some(transmit) = self.poll_mtu_probe(now, batch)
+        {
+            return Some(transmit);
+        }
         let ecn = self.recovery.ecn().mark();
         while batch.count() - first < TURN_PACKETS_MAX
             && self.has_budget()
             && self.recovery.ecn().mark() == ecn
         {
             let budget = usize::try_from(self.validation.budget()).unwrap_or(usize::MAX);
-            let len_max = self.packet_bytes_max().min(budget);
+            let len_max = self.packet_bytes().min(budget);
             let len = batch.write_up_to(len_max, |space| self.write_packet(now, space));
             if len == 0 {
                 break;
@@ -77,6 +86,55 @@ impl Connection {
             size,
             segment_size: batch.segment_size(),
         })
+    }
+
+    /// Writes a probe for the path's MTU, if one is due: it travels alone, beside data that flows, so
+    /// that what becomes of it is soon known.
+    fn poll_mtu_probe(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+        let in_doubt = self.recovery.pmtud().is_in_doubt();
+        let flows = in_doubt || self.recovery.in_flight_bytes() >= self.probing_bytes();
+        let certain = self.life.is_established() && self.validation.budget() == u64::MAX;
+        if !certain || !flows || self.recovery.is_probing() || !self.streams.has_data() {
+            return None;
+        }
+        let len = self.recovery.mtu_probe_bytes(now)?;
+        if self.recovery.room() < len as u64 || self.recovery.pace(now).is_err() {
+            return None;
+        }
+        let ecn = self.recovery.ecn().mark();
+        let mut written = None;
+        let len = batch.write_up_to(len, |space| {
+            let mut writer = Writer::new(space);
+            self.write_header(&mut writer);
+            Frame::Ping.encode(&mut writer);
+            pad(&mut writer, len);
+            seal(writer.written());
+            written = Some(self.recovery.on_mtu_probe_sent(now, len));
+            len
+        });
+        let number = written?;
+        self.trace_sent(number, true, true, batch.as_bytes());
+        self.validation.on_sent(len);
+        self.counted.datagrams_sent += 1;
+        self.counted.bytes_sent += len as u64;
+        Some(Transmit { destination: self.peer, source: None, ecn, size: len, segment_size: None })
+    }
+
+    /// Bytes on their way beside which a probe of the path's MTU leaves.
+    fn probing_bytes(&self) -> u64 {
+        PROBING_PACKETS * self.recovery.pmtud().packet_bytes() as u64
+    }
+
+    /// How long the next packets may be. Probes of the probe timeout are as short as passes
+    /// everywhere: perhaps it was their length that made the others vanish. A datagram of the
+    /// application that fits into no such packet goes all the same.
+    fn packet_bytes(&self) -> usize {
+        let pmtud = self.recovery.pmtud();
+        let short = if self.recovery.is_probing() { Pmtud::FLOOR } else { usize::MAX };
+        let bytes = pmtud.packet_bytes().min(short);
+        let fits = |bytes| self.datagrams.is_pending(bytes - DATA_HEADER_BYTES);
+        let longer = self.life.is_established() && !fits(bytes) && fits(pmtud.proven_bytes());
+        if longer { pmtud.proven_bytes() } else { bytes }
     }
 
     /// Decides what comes next.
@@ -137,7 +195,7 @@ impl Connection {
     /// budget leave less. What does not fit waits.
     fn datagram_room(&self) -> usize {
         if self.life.is_established() {
-            self.config.packet_bytes - DATA_HEADER_BYTES
+            self.recovery.pmtud().proven_bytes() - DATA_HEADER_BYTES
         } else {
             Params::MIN_PACKET_BYTES - self.header_max()
         }
@@ -150,7 +208,8 @@ impl Connection {
 
     /// Whether the window lets a packet out.
     fn has_room(&self) -> bool {
-        self.recovery.room() >= self.config.packet_bytes as u64
+        let room = self.recovery.room();
+        room >= (self.recovery.pmtud().packet_bytes() as u64).min(self.recovery.window())
     }
 
     /// When a packet leaves: one that waits only for its time, an ACK, or the end. A time in the past
@@ -309,7 +368,8 @@ impl Connection {
         if !self.life.is_established() || writer.room() < 1 + 3 * 8 {
             return;
         }
-        let packets = self.recovery.controller().window() / self.config.packet_bytes as u64;
+        let bytes = self.recovery.pmtud().packet_bytes() as u64;
+        let packets = self.recovery.controller().window() / bytes;
         let wanted = (packets / ACKS_PER_WINDOW).clamp(1, ACK_THRESHOLD_MAX);
         let told = if self.ack_wish.sequence == 0 { 2 } else { self.ack_wish.threshold };
         if wanted >= told * 2 || wanted * 2 <= told {

@@ -16,6 +16,7 @@ use super::{
     ledger::{Content, Fate, Ledger, Sent},
     loss::LossDetector,
     pacer::Pacer,
+    pmtud::Pmtud,
     rtt::{GRANULARITY, Rtt},
     settled::Newly,
 };
@@ -25,7 +26,7 @@ use crate::{
     time::Instant,
     trace::{
         Tracer,
-        transport::{Phase, TransportEvent},
+        transport::{LossCause, Phase, TransportEvent},
     },
     wire::transport::Ack,
 };
@@ -65,6 +66,7 @@ pub struct Recovery {
     rtt: Rtt,
     loss: LossDetector,
     ecn: EcnPath,
+    pmtud: Pmtud,
     controller: Box<dyn Controller>,
     prr: Option<Prr>,
     pacer: Pacer,
@@ -92,19 +94,22 @@ pub struct Recovery {
 
 impl Recovery {
     /// Nothing sent; packets are numbered from `first` on, have at most `mss` bytes, and are marked if
-    /// `ecn` says so and the path bears it.
+    /// `ecn` says so and the path bears it. Longer ones are tried, of up to `packet_bytes_max`.
     pub fn new(
         first: u64,
         mss: u64,
         rtt_initial: Duration,
         algorithm: Algorithm,
         ecn: bool,
+        packet_bytes_max: usize,
     ) -> Self {
+        let base = usize::try_from(mss).unwrap_or(usize::MAX);
         Self {
             ledger: Ledger::new(first),
             rtt: Rtt::new(rtt_initial),
             loss: LossDetector::default(),
             ecn: EcnPath::new(ecn),
+            pmtud: Pmtud::new(base, packet_bytes_max),
             controller: algorithm.controller(mss),
             prr: None,
             pacer: Pacer::new(),
@@ -157,6 +162,13 @@ impl Recovery {
             }
         }
         self.ledger.push(sent, contents)
+    }
+
+    /// A probe for a longer path MTU left: a packet that holds nothing.
+    pub fn on_mtu_probe_sent(&mut self, now: Instant, bytes: usize) -> u64 {
+        let number = self.on_sent(now, bytes, true, []);
+        self.pmtud.on_probe_sent(number);
+        number
     }
 
     /// Takes an ACK that the peer held back for at most `delay_max`. What it settles is added to
@@ -255,6 +267,9 @@ impl Recovery {
         self.ledger.set(number, Fate::Acked);
         settled.acked.extend(self.ledger.contents(number).cloned());
         newly.marked += u64::from(sent.marked);
+        if sent.eliciting {
+            self.pmtud.on_acked(now, number, sent.bytes as usize);
+        }
         if fate == Fate::Flying {
             let Sent { at, bytes, stamp, app_limited, .. } = sent;
             self.delivery.on_acked(now, u64::from(bytes), at, stamp, app_limited);
@@ -286,8 +301,35 @@ impl Recovery {
         let mut lost = mem::take(&mut settled.lost_numbers);
         lost.clear();
         self.loss_at = self.loss.detect(now, &mut self.ledger, largest, &self.rtt, &mut lost);
+        self.give_up_lengths(now, &mut lost, settled);
         self.give_up(now, &lost, settled);
+        self.follow_mtu();
         settled.lost_numbers = lost;
+    }
+
+    /// Tells the search for the MTU which packets are lost, and takes its probe out of `lost`: that
+    /// says nothing of congestion (RFC 9000 section 14.4).
+    fn give_up_lengths(&mut self, now: Instant, lost: &mut Vec<u64>, settled: &mut Settled) {
+        let (probe, next) = (self.pmtud.probe(), self.ledger.next());
+        for &number in &*lost {
+            if let Some((sent, _)) = self.ledger.get(number) {
+                self.pmtud.on_lost(now, number, sent.bytes as usize, next);
+            }
+        }
+        if let Some(at) = lost.iter().position(|&number| Some(number) == probe) {
+            let probe = [lost.remove(at)];
+            self.trace_lost(&probe, Some(LossCause::Probe));
+            self.lose(&probe, settled);
+        }
+    }
+
+    /// The unit of congestion control is the packet as long as it may be.
+    fn follow_mtu(&mut self) {
+        let bytes = self.pmtud.proven_bytes() as u64;
+        if bytes != self.mss {
+            self.mss = bytes;
+            self.controller.set_mss(bytes);
+        }
     }
 
     fn give_up(&mut self, now: Instant, lost: &[u64], settled: &mut Settled) {
@@ -295,7 +337,7 @@ impl Recovery {
         let in_flight_bytes = self.ledger.in_flight_bytes();
         let last_at = self.ledger.get(last).map_or(now, |(sent, _)| sent.at);
         let persistent = self.is_persistent(lost);
-        self.trace_lost(lost, false);
+        self.trace_lost(lost, None);
         self.lose(lost, settled);
         self.stats.lost_packets += lost.len() as u64;
         if self.cuts.latest().is_none_or(|cut| last_at > cut) {
@@ -408,6 +450,7 @@ impl Recovery {
         }
         self.ptos += 1;
         self.ecn.on_silence();
+        self.pmtud.on_silence();
         self.stats.probe_timeouts += 1;
         let count = self.ptos;
         self.tracer.emit(|| TransportEvent::ProbeTimeout { count });
@@ -429,7 +472,7 @@ impl Recovery {
         lost.clear();
         let next = self.ledger.next();
         lost.extend(self.ledger.flying_below(next).map(|(number, _)| number));
-        self.trace_lost(&lost, true);
+        self.trace_lost(&lost, Some(LossCause::Restart));
         self.lose(&lost, settled);
         settled.lost_numbers = lost;
         (self.loss_at, self.ptos, self.probes) = (None, 0, 0);
@@ -520,7 +563,26 @@ impl Recovery {
 
     /// Packets that are not settled, and the bytes of memory that they take.
     pub fn unsettled(&self) -> (usize, usize) {
-        (self.ledger.len(), self.ledger.memory_bytes() + self.known.memory_bytes())
+        (
+            self.ledger.len(),
+            self.ledger.memory_bytes() + self.known.memory_bytes() + self.pmtud.memory_bytes(),
+        )
+    }
+
+    /// How long packets may be; see [`Pmtud`].
+    pub const fn pmtud(&self) -> &Pmtud {
+        &self.pmtud
+    }
+
+    /// The length of the probe for a longer path MTU that may leave now.
+    pub(super) fn mtu_probe_bytes(&mut self, now: Instant) -> Option<usize> {
+        self.pmtud.probe_bytes(now)
+    }
+
+    /// The peer takes no packets longer than that.
+    pub fn limit_packets(&mut self, now: Instant, bytes_max: usize) {
+        self.pmtud.limit(now, bytes_max);
+        self.follow_mtu();
     }
 
     /// What is known of the path's treatment of marks.

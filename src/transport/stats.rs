@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{connection::Connection, recovery::RecoveryStats};
+use super::{connection::Connection, pmtud::MtuStats, recovery::RecoveryStats};
 pub use crate::trace::transport::{EcnState, Limit};
 
 /// A snapshot of a connection.
@@ -30,6 +30,10 @@ pub struct Stats {
     pub ecn: EcnState,
     /// Packets that the peer has seen marked with congestion.
     pub ce_packets: u64,
+    /// How long packets may be now, UDP payload.
+    pub packet_bytes: usize,
+    /// What the search for the path's MTU counted.
+    pub mtu: MtuStats,
     /// What holds sending up now.
     pub limited_by: Limit,
     /// Datagrams sent, UDP.
@@ -79,6 +83,8 @@ impl Connection {
                 .map_or(0, |rate| rate.bytes_per_second),
             ecn: self.recovery.ecn().state(),
             ce_packets: self.recovery.ecn().ce_packets(),
+            packet_bytes: self.recovery.pmtud().packet_bytes(),
+            mtu: *self.recovery.pmtud().stats(),
             limited_by: self.held_up_by().unwrap_or(Limit::Application),
             recovery: *self.recovery.stats(),
             stream_bytes_sent: self.streams.sent_bytes(),

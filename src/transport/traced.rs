@@ -3,6 +3,7 @@
 //! Events of recovery are recorded where they happen. State, limits and metrics change in many
 //! places, and a trace needs what came of it: they are compared when events are fetched.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{connection::Connection, recovery::Recovery, stream::StreamEvent};
@@ -23,6 +24,7 @@ pub(super) struct Told {
     phase: Phase,
     limit: Limit,
     ecn: EcnState,
+    packet_bytes: u32,
     /// Window, threshold, bytes in flight, pacing rate.
     metrics: [u64; 4],
 }
@@ -37,7 +39,10 @@ impl Connection {
             let (peer, remote, accepted) = (self.peer(), self.remote_id(), self.acceptor);
             self.trace(|| TransportEvent::Started { peer, remote, accepted, state });
             let ecn = self.recovery.ecn().state();
-            self.told = Told { state, phase: Phase::SlowStart, ecn, ..Told::default() };
+            let packet_bytes = length(self.recovery.pmtud().packet_bytes());
+            let phase = Phase::SlowStart;
+            let told = Told { state, phase, ecn, packet_bytes, ..Told::default() };
+            self.told = Some(Box::new(told));
         }
     }
 
@@ -127,7 +132,7 @@ impl Connection {
 
     /// Reports what is not as it was.
     fn trace_changes(&mut self) {
-        let told = self.told;
+        let Some(told) = self.told.as_deref().copied() else { return };
         let (state, reason) = (self.life().name(), self.life().reason());
         if state != told.state {
             self.trace(|| TransportEvent::State { from: told.state, to: state, reason });
@@ -154,12 +159,18 @@ impl Connection {
         if ecn != told.ecn {
             self.trace(|| TransportEvent::Ecn { from: told.ecn, to: ecn });
         }
+        let packet_bytes = length(self.recovery.pmtud().packet_bytes());
+        if packet_bytes != told.packet_bytes {
+            self.trace(|| TransportEvent::Mtu { from: told.packet_bytes, to: packet_bytes });
+        }
         // While packets can leave, it is not yet known what will stop them.
         let limit = self.held_up_by().unwrap_or(told.limit);
         if limit != told.limit {
             self.trace(|| TransportEvent::Limited { from: told.limit, to: limit });
         }
-        self.told = Told { state, phase, limit, ecn, metrics };
+        if let Some(told) = &mut self.told {
+            **told = Told { state, phase, limit, ecn, packet_bytes, metrics };
+        }
     }
 }
 
@@ -175,15 +186,15 @@ impl Recovery {
         });
     }
 
-    pub(super) fn trace_lost(&mut self, lost: &[u64], restart: bool) {
+    pub(super) fn trace_lost(&mut self, lost: &[u64], known: Option<LossCause>) {
         if !self.tracer.is_on() {
             return;
         }
         for &number in lost {
             let bytes = self.ledger.get(number).map_or(0, |(sent, _)| sent.bytes);
             let ahead = self.largest_acked.map_or(0, |largest| largest.saturating_sub(number));
-            let cause = if restart {
-                LossCause::Restart
+            let cause = if let Some(cause) = known {
+                cause
             } else if ahead >= self.loss().packet_threshold() {
                 LossCause::Packets
             } else {

@@ -10,6 +10,7 @@ mod lifecycle;
 mod many;
 mod message;
 mod pair;
+mod pmtud;
 mod rows;
 mod sweep;
 mod traced;

@@ -107,7 +107,8 @@ fn events_agree_with_the_statistics() {
             let received = count(|e| matches!(e, TransportEvent::PacketReceived { .. }));
             assert_eq!(received, stats.datagrams_received);
             let lost = count(|e| matches!(e, TransportEvent::PacketLost { .. }));
-            assert_eq!(lost, stats.recovery.lost_packets);
+            let lost_probes = u64::from(stats.mtu.probes_lost);
+            assert_eq!(lost, stats.recovery.lost_packets + lost_probes);
             let spurious = count(|e| matches!(e, TransportEvent::SpuriousLoss { .. }));
             assert_eq!(spurious, stats.recovery.spurious_packets);
             let probes = count(|e| matches!(e, TransportEvent::ProbeTimeout { .. }));

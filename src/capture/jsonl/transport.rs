@@ -30,6 +30,7 @@ pub(super) fn name(event: &TransportEvent) -> &'static str {
         TransportEvent::Metrics { .. } => "metrics",
         TransportEvent::Phase { .. } => "phase",
         TransportEvent::ProbeTimeout { .. } => "probe_timeout",
+        TransportEvent::Mtu { .. } => "mtu",
         TransportEvent::Ecn { .. } => "ecn",
         TransportEvent::Limited { .. } => "limited",
         TransportEvent::Stream { .. } => "stream",
@@ -77,6 +78,10 @@ pub(super) fn event(object: &mut Object, connection: Option<ConnectionId>, event
         }
         TransportEvent::Phase { from, to } => change(object, "phase", from.name(), to.name()),
         TransportEvent::ProbeTimeout { count } => object.number("count", count.into()),
+        TransportEvent::Mtu { from, to } => {
+            object.number("packet_bytes_before", from.into());
+            object.number("packet_bytes_after", to.into());
+        }
         TransportEvent::Ecn { from, to } => change(object, "ecn", from.name(), to.name()),
         TransportEvent::Limited { from, to } => change(object, "limit", from.name(), to.name()),
         TransportEvent::Stream { id, change } => {

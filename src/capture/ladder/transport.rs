@@ -149,6 +149,7 @@ impl Ladder {
                 match cause {
                     LossCause::Packets => format!("{number} lost: later ones arrived"),
                     LossCause::Time => format!("{number} lost: overdue"),
+                    LossCause::Probe => format!("{number} lost: a long probe"),
                     LossCause::Restart => format!("{number} sent in vain"),
                 }
             }

@@ -182,6 +182,11 @@ impl Controller for Cubic {
         self.hystart = HyStart::default();
     }
 
+    fn set_mss(&mut self, mss: u64) {
+        self.mss = mss;
+        self.window = self.window.max(self.floor());
+    }
+
     fn on_undo(&mut self, _: Instant) {
         let Some(before) = self.before.pop() else { return };
         if self.window < before.window {

@@ -99,6 +99,12 @@ pub trait Controller: fmt::Debug + Send {
     /// Called again when those of the event before were, too: up to four are taken back.
     fn on_undo(&mut self, now: Instant);
 
+    /// Packets have at most so many bytes from now on: a longer path MTU was found, or the path
+    /// bears less.
+    fn set_mss(&mut self, mss: u64) {
+        let _ = mss;
+    }
+
     /// Bytes a second at which packets should leave; `None` leaves it to the connection, which
     /// spreads a window over a round trip.
     fn pacing_rate(&self) -> Option<u64> {

@@ -90,6 +90,11 @@ impl Controller for NewReno {
         self.before = History::new();
     }
 
+    fn set_mss(&mut self, mss: u64) {
+        self.mss = mss;
+        self.window = self.window.max(self.floor());
+    }
+
     fn on_undo(&mut self, _: Instant) {
         if let Some((window, ssthresh)) = self.before.pop() {
             self.window = self.window.max(window);

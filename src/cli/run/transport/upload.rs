@@ -92,7 +92,7 @@ impl Upload {
         Ok(Self {
             task,
             world,
-            packet_bytes: config.connection.packet_bytes,
+            packet_bytes: config.connection.longest_packet_bytes(),
             sides: Sides {
                 key: seed.split("content").number(),
                 id: ConnectionId(0),

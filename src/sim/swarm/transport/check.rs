@@ -197,7 +197,7 @@ fn allowed(host: &HostConfig, connection: &Connection) -> u64 {
     let StreamLimits { window_bytes, window_bytes_max, send_buffer_bytes, gaps_max, .. } =
         host.connection.streams;
     let streams = connection.streams().len() as u64;
-    let packet = host.connection.packet_bytes as u64;
+    let packet = host.connection.longest_packet_bytes() as u64;
     let window = window_bytes.max(window_bytes_max);
     let waiting = host.connection.datagrams_max as u64
         * (packet.max(host.connection.datagram_bytes_max as u64) + 64);

@@ -214,6 +214,7 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
     let keeps = !ends && rng.below(3) == 0;
     let connection = Config {
         packet_bytes,
+        packet_bytes_max: packet_bytes,
         idle_timeout: if ends && course != (Course::Whole { closers: [false; 2] }) {
             quick(rng)
         } else {
@@ -233,7 +234,7 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
         datagram_bytes_max: if rng.below(4) == 0 { 0 } else { size(rng, 16, 1 << 16) },
         datagrams_max: size(rng, 1, 64),
     };
-    HostConfig {
+    let host = HostConfig {
         connection,
         accepts: true,
         connections_max: 256,
@@ -243,7 +244,13 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
             _ => CookiePolicy::Above(size(rng, 1, 8)),
         },
         answers_max: size(rng, 1, 64),
-    }
+    };
+    // Drawn last: what was drawn before stays as it was.
+    let ecn = rng.below(4) > 0;
+    let longer = rng.below(2) == 0;
+    let packet_bytes_max = if longer { size(rng, 1200, 9_000) } else { packet_bytes };
+    let connection = Config { packet_bytes_max, ecn, ..connection };
+    HostConfig { connection, ..host }
 }
 
 fn reader(rng: &mut Rng) -> Reader {
@@ -327,10 +334,13 @@ impl fmt::Display for Plan {
         writeln!(f, "heals after {}", Span(self.network.heals_after))?;
         for (node, host) in self.hosts.iter().enumerate() {
             let HostConfig { connection, cookies, .. } = host;
-            let Config { packet_bytes, congestion, acks, streams, .. } = connection;
+            let Config { packet_bytes, packet_bytes_max, congestion, acks, streams, .. } =
+                connection;
+            let longest = packet_bytes_max.max(packet_bytes);
+            let ecn = if connection.ecn { "ECN" } else { "no ECN" };
             writeln!(
                 f,
-                "node {node}: packets of {packet_bytes} bytes, {congestion:?}, cookies {cookies:?}, \
+                "node {node}: packets of {packet_bytes} to {longest} bytes, {ecn}, {congestion:?}, cookies {cookies:?}, \
                  ACK after {} or {}",
                 acks.threshold,
                 Span(acks.delay_max)

@@ -133,7 +133,7 @@ impl<B: Body> Watched<B> {
     }
 
     fn gauge(&self, id: ConnectionId) -> Option<Gauge> {
-        let packet_bytes = self.config.connection.packet_bytes as u64;
+        let packet_bytes = self.config.connection.longest_packet_bytes() as u64;
         let connection = self.inner.host().get(id)?;
         Some(Gauge::of(connection, packet_bytes, self.promised()))
     }
@@ -298,7 +298,7 @@ impl<B: Body> Watched<B> {
     fn burst(&mut self, now: Instant, id: ConnectionId, bytes: u64) -> Result<(), Broken> {
         let Some(connection) = self.inner.host().get(id) else { return Ok(()) };
         let recovery = connection.recovery();
-        let mss = self.config.connection.packet_bytes as u64;
+        let mss = self.config.connection.longest_packet_bytes() as u64;
         let window = self.promised().unwrap_or_else(|| recovery.controller().window());
         // At most twice the window in a round trip.
         let round = u64::try_from(recovery.rtt().smoothed().as_nanos()).unwrap_or(u64::MAX);
