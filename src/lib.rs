@@ -37,6 +37,7 @@
 //! | --- | --- |
 //! | (none) | everything but the rows below: `no_std` with `alloc`, no unsafe code |
 //! | `net` | the driver for real sockets |
+//! | `tokio` | the same for tokio |
 //! | `proptest` | property tests: a strategy for schedules of faults |
 //! | `cli` (default) | the program `rdtp` |
 #![no_std]

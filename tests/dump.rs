@@ -90,7 +90,7 @@ fn layouts_and_exchanges_fit_into_a_terminal() {
     }
     assert!(all.lines().all(|line| line.chars().count() <= 76), "{all}");
     for (name, end) in [
-        ("handshake", "[close \"done\"]"),
+        ("handshake", "close \"done\"]"),
         ("cookie", "challenge with a cookie"),
         ("reset", "opener is told: the peer has forgotten the connection"),
         ("versions", "opener refuses it: versions with ours among them"),

@@ -5,6 +5,8 @@
 
 #[path = "../examples/01_a_machine_by_hand.rs"]
 mod a_machine_by_hand;
+#[path = "../examples/05_http_over_udp.rs"]
+mod http_over_udp;
 #[path = "../examples/04_streams_over_udp.rs"]
 mod streams_over_udp;
 #[path = "../examples/03_your_own_driver.rs"]
@@ -32,6 +34,24 @@ fn your_own_driver_runs() {
 #[test]
 fn streams_over_udp_runs() {
     streams_over_udp::main().unwrap();
+}
+
+#[test]
+fn http_over_udp_runs() {
+    http_over_udp::main().unwrap();
+}
+
+/// What makes a program for TCP one over UDP is in the names of its types, and nowhere else.
+#[test]
+fn http_over_udp_is_http_over_tcp_with_other_names() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/http");
+    let [tcp, udp] =
+        ["over_tcp.rs", "over_udp.rs"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    assert!(tcp.contains("TcpListener") && !udp.contains("Tcp"));
+    let renamed = tcp.replace("std::net::{Tcp", "rdtp::net::{Tcp").replace("Tcp", "");
+    // The formatter may break lines elsewhere around shorter names.
+    let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+    assert_eq!(words(&renamed), words(&udp));
 }
 
 /// A new example is run here too, and says what it teaches and how to run it.

@@ -203,7 +203,7 @@
 //!    time  way  bytes  packet [frames]
 //!    0 ms  -->   1200  open [stream 0: "hello" FIN; padding]
 //!   10 ms  <--   1200  accept [ACK 460662072; stream 0: "world" FIN; padding]
-//!   20 ms  -->     31  data [close "done"]
+//!   20 ms  -->     39  data [ACK 1068681702; close "done"]
 //! ```
 //!
 //! The question travels with the first packet, so the answer is there after one

@@ -27,6 +27,8 @@ struct Settings {
     host: HostConfig,
     socket: SocketConfig,
     linger: Duration,
+    /// Whether the last handle waits until everything is delivered.
+    waits: bool,
     network: Option<(Profile, Seed)>,
 }
 
@@ -36,8 +38,13 @@ impl Settings {
             host: HostConfig::default(),
             socket: SocketConfig::default(),
             linger: Duration::from_secs(5),
+            waits: true,
             network: None,
         }
+    }
+
+    fn lane(&self, early: bool) -> LaneConfig {
+        LaneConfig { linger: self.linger, early, waits: self.waits }
     }
 
     fn driver(&self, socket: Socket, clock: Clock, accepts: bool) -> io::Result<Driver<Host>> {
@@ -72,6 +79,14 @@ macro_rules! common_settings {
         #[must_use]
         pub fn linger(mut self, linger: Duration) -> Self {
             self.settings.linger = linger;
+            self
+        }
+
+        /// Whether the last handle waits, when it is dropped, until everything is delivered; on
+        /// unless set. Without it a program that ends at once may lose what it has just written.
+        #[must_use]
+        pub fn waits(mut self, waits: bool) -> Self {
+            self.settings.waits = waits;
             self
         }
 
@@ -188,7 +203,11 @@ impl ConnectionBuilder {
         Ok((connection, stream))
     }
 
-    fn start(&self, peer: SocketAddr, stream: bool) -> io::Result<(Connection, Option<StreamId>)> {
+    pub(super) fn start(
+        &self,
+        peer: SocketAddr,
+        stream: bool,
+    ) -> io::Result<(Connection, Option<StreamId>)> {
         let clock = Clock::start();
         let mut socket = match self.local {
             Some(local) => Socket::bind(local, &self.settings.socket)?,
@@ -197,7 +216,7 @@ impl ConnectionBuilder {
         // The system reports closed ports to connected sockets only.
         socket.connect(peer)?;
         let driver = self.settings.driver(socket, clock, false)?;
-        let config = LaneConfig { linger: self.settings.linger, early: false, waits: true };
+        let config = self.settings.lane(false);
         let lane = Hold::start(driver, clock, config, None)?;
         let (id, stream) = lane.with(|core| {
             let id = core.open(peer);
@@ -290,8 +309,7 @@ impl ListenerBuilder {
             let accepts = Arc::new(Accepts::new(self.backlog_max));
             let socket = Socket::bind(address, &self.settings.socket)?;
             let driver = self.settings.driver(socket, clock, true)?;
-            let config =
-                LaneConfig { linger: self.settings.linger, early: self.early, waits: true };
+            let config = self.settings.lane(self.early);
             let lane = Hold::start(driver, clock, config, Some((Arc::clone(&accepts), 0)))?;
             let lanes: Vec<_> = vec![lane];
             Ok(Listener::new(lanes, accepts, clock))

@@ -31,6 +31,8 @@ mod socket;
 mod spin;
 mod stream;
 mod sys;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod wait;
 mod waker;
 

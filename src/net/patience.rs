@@ -69,7 +69,7 @@ impl Patience {
             };
         }
         let until = self.timeout(way).map(|timeout| lane.clock().now() + timeout);
-        match lane.block(until, |core, waker| ask(core, Some(waker))) {
+        match lane.block(until, &mut ask) {
             Some(answer) => Ok(answer?),
             None => Err(io::ErrorKind::TimedOut.into()),
         }

@@ -272,16 +272,18 @@ impl Stream {
     /// Ends the half of the stream that goes to the peer, and waits until the peer has all of it, the
     /// end included.
     pub fn finish(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)?;
         self.wait(Way::Out, |core, waker| self.poll_finished(core, waker))
     }
 
+    /// Ends the half that goes to the peer, if that was not done, and tells whether the peer has it.
     pub(super) fn poll_finished(
         &self,
         core: &mut Core,
         waker: Option<&Waker>,
     ) -> Poll<Result<(), Error>> {
         let connection = core.connection(self.connection().held.id)?;
+        // Whether that is possible any more is seen by what became of the half.
+        let _ = connection.finish(self.id());
         let half = connection.streams().send_half(self.id());
         let Some(half) = half.filter(|half| !half.is_over()) else { return Poll::Ready(Ok(())) };
         if half.is_reset() {

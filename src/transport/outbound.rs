@@ -260,6 +260,9 @@ impl Connection {
         self.write_header(&mut writer);
         let header = writer.len();
         if plan == Plan::Close {
+            // What arrived, arrived: the peer may be waiting to hear that its last words did.
+            self.write_report(now, &mut writer);
+            self.contents.clear();
             self.write_close(&mut writer);
             seal(writer.written());
             let len = writer.len();
@@ -331,9 +334,12 @@ impl Connection {
     }
 
     fn write_ack(&mut self, now: Instant, writer: &mut Writer<'_>) {
-        if !self.acks.is_owed() {
-            return;
+        if self.acks.is_owed() {
+            self.write_report(now, writer);
         }
+    }
+
+    fn write_report(&mut self, now: Instant, writer: &mut Writer<'_>) {
         let (ranges, delay) = self.acks.report(now);
         let Some(last) = ranges.last() else { return };
         // Half of the packet at most: a report of many gaps must not starve the data.

@@ -1,4 +1,9 @@
 //! Listener, Connection and Stream over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+#![cfg(feature = "net")]
+
 mod shapes;
 mod support;
+#[cfg(feature = "tokio")]
+mod tokio;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     endpoint::Endpoint,
-    net::{Driver, Error},
+    net::{Clock, Driver, Error, Turn, spin::Spin},
     time::Instant,
     trace::transport::CloseReason,
     transport::{
@@ -27,11 +27,23 @@ use crate::{
 
 /// The state of a lane, behind its lock.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "who drives, in words that can be asked for")]
 pub(in crate::net) struct Core {
     pub(super) driver: Driver<Host>,
     entries: BTreeMap<ConnectionId, Entry>,
-    /// Until when a thread sleeps that waits for the socket; `None` when none does.
-    pub(super) asleep_until: Option<Instant>,
+    /// The lane's own thread, where it waits for the socket.
+    pub(super) own: Sleeper,
+    /// The thread of the application that does so.
+    pub(super) leader: Sleeper,
+    /// A thread of the application waits for the socket.
+    pub(super) led: bool,
+    /// One did, and has not been waited for since.
+    pub(super) led_lately: bool,
+    /// The lane's own thread rests because of that, and has to be called.
+    pub(super) resting: bool,
+    /// Threads of the application that wait for something and not for the socket.
+    pub(super) parked: usize,
+    pub(super) spin: Spin,
     /// Whom to wake as soon as the lock is free.
     pub(super) woken: Vec<Waker>,
     /// Nobody has a handle any more.
@@ -45,6 +57,15 @@ pub(in crate::net) struct Core {
     early: bool,
     broken: Option<io::ErrorKind>,
     refusals_seen: u64,
+}
+
+/// A thread that waits for the socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sleeper {
+    /// How long it will sleep; `None` when it does not, or is called already.
+    pub(super) until: Option<Instant>,
+    /// It was called and has not heard it yet.
+    pub(super) called: bool,
 }
 
 /// What is known of one connection.
@@ -104,7 +125,13 @@ impl Core {
         Self {
             driver,
             entries: BTreeMap::new(),
-            asleep_until: None,
+            own: Sleeper::default(),
+            leader: Sleeper::default(),
+            led: false,
+            led_lately: false,
+            resting: false,
+            parked: 0,
+            spin: Spin::default(),
             woken: Vec::new(),
             retired: false,
             leaving: BTreeSet::new(),
@@ -114,6 +141,11 @@ impl Core {
             broken: None,
             refusals_seen: 0,
         }
+    }
+
+    /// The lane's own thread, or the one of the application.
+    pub(super) fn sleeper(&mut self, who: usize) -> &mut Sleeper {
+        if who == 0 { &mut self.own } else { &mut self.leader }
     }
 
     // Time.
@@ -128,22 +160,44 @@ impl Core {
     }
 
     /// Does what can be done now, within bounds.
-    pub(super) fn turn(&mut self) {
+    pub(super) fn turn(&mut self) -> Turn {
         if self.broken.is_some() {
-            return;
+            return Turn::default();
         }
         if let Some((accepts, _)) = &self.accepts {
             let accepts = !accepts.is_full() && !self.retired;
             self.driver.endpoint_mut().set_accepts(accepts);
         }
-        if let Err(error) = self.driver.step(&mut ()) {
+        let turn = self.driver.step(&mut ()).unwrap_or_else(|error| {
             self.fail(error.kind());
-        }
+            Turn::default()
+        });
         self.hear_refusals();
         while let Some(HostEvent { id, event }) = self.driver.endpoint_mut().poll_event() {
             self.on_event(id, event);
         }
         self.give_up();
+        turn
+    }
+
+    /// Looks for a short while whether something arrives, when that has come soon lately; true when
+    /// something did. It is driven meanwhile.
+    pub(super) fn look(&mut self, clock: &Clock) -> bool {
+        let length = self.spin.length();
+        if length.is_zero() || self.driver.is_blocked() {
+            return false;
+        }
+        let end = clock.now() + length;
+        loop {
+            if self.turn().received > 0 {
+                return true;
+            }
+            if clock.now() >= end {
+                self.spin.on_waited_in_vain();
+                return false;
+            }
+            core::hint::spin_loop();
+        }
     }
 
     /// Whether nothing is left to do, for ever.
@@ -158,7 +212,7 @@ impl Core {
     }
 
     /// The socket is of no more use.
-    fn fail(&mut self, kind: io::ErrorKind) {
+    pub(super) fn fail(&mut self, kind: io::ErrorKind) {
         self.broken = Some(kind);
         for entry in self.entries.values_mut() {
             entry.closed.get_or_insert(Error::Socket(kind));
@@ -258,8 +312,13 @@ impl Core {
 
     /// A peer has opened a connection.
     fn adopt(&mut self, id: ConnectionId) {
-        if self.driver.endpoint_mut().hold(id) {
-            self.entries.insert(id, Entry::new(true));
+        if !self.driver.endpoint_mut().hold(id) {
+            return;
+        }
+        self.entries.insert(id, Entry::new(true));
+        if self.accepts.is_none() {
+            // The listener went while it was being opened.
+            self.disown(id);
         }
     }
 
@@ -347,11 +406,16 @@ impl Core {
         let adopted = self.entries.iter().filter(|(_, entry)| entry.adopted);
         for id in adopted.map(|(&id, _)| id).collect::<Vec<_>>() {
             accepts.forget((lane, id));
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            entry.adopted = false;
-            if entry.handles == 0 {
-                self.leave(id);
-            }
+            self.disown(id);
+        }
+    }
+
+    /// The connection lasts no longer than its handles.
+    fn disown(&mut self, id: ConnectionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.adopted = false;
+        if entry.handles == 0 {
+            self.leave(id);
         }
     }
 
@@ -439,7 +503,13 @@ impl Core {
 
     /// Why the connection is over, if it is.
     pub(in crate::net) fn closed(&self, id: ConnectionId) -> Option<Error> {
-        self.entries.get(&id).and_then(|entry| entry.closed)
+        let broken = self.broken.map(Error::Socket);
+        self.entries.get(&id).and_then(|entry| entry.closed).or(broken)
+    }
+
+    /// Whether the socket is of no more use.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
     }
 
     /// Whether the peer has answered.

@@ -3,9 +3,15 @@
 //! Handles of the application ([`Connection`](super::Connection), [`Stream`](super::Stream),
 //! [`Listener`](super::Listener)) come in through [`Lane::with`]: they take the lock, do something
 //! with the host, and what that makes due (a packet that can leave, an acknowledgement) is done at
-//! once by the same thread. The lane's own thread sleeps in one wait for the socket, the next
-//! deadline, and a signal. The signal is given only when something became due before the deadline
-//! that it sleeps for. Nobody is woken under the lock.
+//! once by the same thread. Somebody sleeps in one wait for the socket, the next deadline, and a
+//! signal; the signal is given only when something became due before the deadline that it sleeps
+//! for. Nobody is woken under the lock.
+//!
+//! Who that somebody is decides how often data changes hands. A thread that waits for its data and is
+//! the only one to wait drives the lane itself: bulk transfers and questions with answers run to
+//! completion in one thread. With several waiting, or none, the lane's own thread does it. A thread
+//! that leaves with what it wanted will mostly be back soon, so the lane's own thread gives it
+//! [`GRACE`] before it takes over.
 
 mod accepts;
 mod core;
@@ -16,18 +22,18 @@ use ::core::{net::SocketAddr, task::Poll, task::Waker, time::Duration};
 use alloc::{string::String, sync::Arc};
 use std::{
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
 use rustix::fd::{AsFd, OwnedFd};
 
-use self::signal::Signal;
 pub(in crate::net) use self::{
     accepts::{Accepts, Place},
     core::Core,
     waiters::Wait,
 };
+use self::{core::Sleeper, signal::Signal};
 use super::{Clock, Driver, Interest, park, wait};
 use crate::{time::Instant, transport::host::Host};
 
@@ -43,16 +49,26 @@ pub(super) struct LaneConfig {
 }
 
 /// How often a thread of the application drives the lane after it did something; what is due even
-/// then is left to the lane's own thread.
+/// then is left to whoever waits for the socket.
 const TURNS_MAX: usize = 2;
+/// How long the lane's own thread leaves the driving to a thread of the application that went away
+/// with what it waited for, and will mostly be back at once for more.
+const GRACE: Duration = Duration::from_micros(500);
+
+/// Who sleeps: the lane's own thread, or one of the application.
+const OWN: usize = 0;
+const LEADER: usize = 1;
 
 /// A socket, its host, and who waits for what.
 #[derive(Debug)]
 pub(super) struct Lane {
     core: Mutex<Core>,
-    signal: Signal,
+    /// For the lane's own thread, and for the thread of the application that drives in its place.
+    signals: [Signal; 2],
     /// The socket, to wait for it without the lock.
     socket: OwnedFd,
+    /// Where the lane's own thread rests while a thread of the application drives.
+    rest: Condvar,
     clock: Clock,
     local: SocketAddr,
 }
@@ -74,10 +90,11 @@ impl Hold {
         accepts: Option<(Arc<Accepts>, usize)>,
     ) -> io::Result<Arc<Self>> {
         let lane = Arc::new(Lane {
-            signal: Signal::new()?,
+            signals: [Signal::new()?, Signal::new()?],
             socket: driver.socket().as_fd().try_clone_to_owned()?,
             local: driver.local_addr(),
             clock,
+            rest: Condvar::new(),
             core: Mutex::new(Core::new(driver, config.linger, config.early, accepts)),
         });
         let driven = Arc::clone(&lane);
@@ -104,7 +121,9 @@ impl Drop for Hold {
         if self.waits && !thread::panicking() {
             lane.linger();
         }
-        lane.signal.notify();
+        lane.lock().own.called = true;
+        lane.signals[OWN].notify();
+        lane.rest.notify_one();
     }
 }
 
@@ -128,6 +147,13 @@ impl Lane {
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Core) -> T) -> T {
         let mut core = self.lock();
         let result = act(&mut core);
+        self.settle(&mut core);
+        release(core);
+        result
+    }
+
+    /// Does what is due, and calls whoever sleeps for longer than there is time now.
+    fn settle(&self, core: &mut Core) {
         // What a turn brings about, such as the end of a connection, may be due in turn.
         for _ in 0..TURNS_MAX {
             if core.deadline().is_some_and(|deadline| deadline <= self.clock.now()) {
@@ -135,44 +161,138 @@ impl Lane {
             }
         }
         let sooner = core.deadline().unwrap_or(Instant::MAX);
-        let overslept = core.asleep_until.is_some_and(|until| sooner < until);
-        if overslept || core.driver.is_blocked() && core.asleep_until.is_some() {
-            core.asleep_until = None;
-            self.signal.notify();
+        let blocked = core.driver.is_blocked();
+        let (who, sleeper) =
+            if core.led { (LEADER, &mut core.leader) } else { (OWN, &mut core.own) };
+        if sleeper.until.is_some_and(|until| sooner < until || blocked) {
+            *sleeper = Sleeper { until: None, called: true };
+            self.signals[who].notify();
         }
-        release(core);
-        result
     }
 
-    /// Asks until there is an answer; `None` when it is `until` before that.
+    /// Asks until there is an answer; `None` when it is `until` before that. A thread that is alone
+    /// in waiting drives the lane itself meanwhile: what arrives is there without another thread
+    /// having to hand it over.
     pub(super) fn block<T>(
         &self,
         until: Option<Instant>,
-        mut ask: impl FnMut(&mut Core, &Waker) -> Poll<T>,
+        mut ask: impl FnMut(&mut Core, Option<&Waker>) -> Poll<T>,
     ) -> Option<T> {
-        park::block_on(&self.clock, until, |waker| self.with(|core| ask(core, waker)))
+        let mut core = self.lock();
+        let mut led = false;
+        let answer = loop {
+            let answer = ask(&mut core, None);
+            self.settle(&mut core);
+            if let Poll::Ready(answer) = answer {
+                break Some(answer);
+            }
+            if until.is_some_and(|until| until <= self.clock.now()) {
+                break None;
+            }
+            if !core.led && core.parked == 0 {
+                led = true;
+                core = self.lead(core, until);
+                continue;
+            }
+            // What settling brought may be what it waits for.
+            let waker = park::waker();
+            if let Poll::Ready(answer) = ask(&mut core, Some(&waker)) {
+                self.settle(&mut core);
+                break Some(answer);
+            }
+            core.parked += 1;
+            self.call_own_thread(&mut core);
+            release(core);
+            park::park(&self.clock, until);
+            core = self.lock();
+            core.parked -= 1;
+        };
+        if led {
+            core.led_lately = true;
+            if core.parked > 0 || core.resting {
+                self.call_own_thread(&mut core);
+            }
+        }
+        release(core);
+        answer
+    }
+
+    /// Lets the lane's own thread drive from now on, unless somebody does.
+    fn call_own_thread(&self, core: &mut Core) {
+        if !core.led && core.own.until.is_none() {
+            core.led_lately &= core.parked == 0;
+            self.rest.notify_one();
+        }
+    }
+
+    /// Waits for the socket, the next deadline or a signal, no longer than `until`, and drives the
+    /// lane once.
+    fn lead<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        until: Option<Instant>,
+    ) -> MutexGuard<'a, Core> {
+        if core.look(&self.clock) {
+            return core;
+        }
+        core.led = true;
+        let deadline = [core.deadline(), until].into_iter().flatten().min();
+        let before = self.clock.now();
+        core = self.sleep(core, deadline, LEADER);
+        core.led = false;
+        core.spin.on_slept(self.clock.now() - before);
+        core.turn();
+        core
+    }
+
+    /// Sleeps until there is something to do, without the lock.
+    fn sleep<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        until: Option<Instant>,
+        who: usize,
+    ) -> MutexGuard<'a, Core> {
+        let blocked = core.driver.is_blocked();
+        let signal = &self.signals[who];
+        core.sleeper(who).until = Some(until.unwrap_or(Instant::MAX));
+        release(core);
+        let interests = [Interest::read(&self.socket).and_write(blocked), Interest::read(signal)];
+        let slept = wait(&interests, until, &self.clock);
+        let mut core = self.lock();
+        if ::core::mem::take(core.sleeper(who)).called {
+            signal.clear();
+        }
+        if let Err(error) = slept {
+            core.fail(error.kind());
+        }
+        core
     }
 
     /// The lane's own thread.
     fn drive(&self) {
+        let mut core = self.lock();
         loop {
-            let mut core = self.lock();
+            if core.led {
+                core.resting = true;
+                core = self.rest.wait(core).unwrap_or_else(PoisonError::into_inner);
+                core.resting = false;
+                continue;
+            }
+            if ::core::mem::take(&mut core.led_lately) {
+                let waited = self.rest.wait_timeout(core, GRACE);
+                core = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
             core.turn();
-            let over = core.is_over();
+            if core.is_over() {
+                return release(core);
+            }
+            if core.is_broken() {
+                core = self.rest.wait(core).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
             let until = core.deadline();
-            let blocked = core.driver.is_blocked();
-            core.asleep_until = Some(until.unwrap_or(Instant::MAX));
-            release(core);
-            if over {
-                return;
-            }
-            let interests =
-                [Interest::read(&self.socket).and_write(blocked), Interest::read(&self.signal)];
-            if wait(&interests, until, &self.clock).is_err() {
-                return;
-            }
-            self.signal.clear();
-            self.lock().asleep_until = None;
+            core = self.sleep(core, until, OWN);
         }
     }
 
@@ -182,7 +302,9 @@ impl Lane {
             if !core.is_lingering() {
                 return Poll::Ready(());
             }
-            core.wait_for_end(waker);
+            if let Some(waker) = waker {
+                core.wait_for_end(waker);
+            }
             Poll::Pending
         });
         // The last word may still have to leave.

@@ -1,0 +1,207 @@
+//! The same in tokio: cancelled futures lose nothing, and hyper neither knows nor cares.
+
+use core::{convert::Infallible, time::Duration};
+use std::io::ErrorKind;
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Bytes, service::service_fn};
+use hyper_util::rt::TokioIo;
+use rdtp::net::{
+    Error,
+    tokio::{Connection, Listener, Stream},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::support::{LIMIT, bytes};
+
+/// Runs it in a runtime with two workers, and fails rather than wait for ever.
+fn run(what: impl Future<Output = ()>) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async { timeout(LIMIT, what).await.expect("not done in time") });
+}
+
+async fn listener() -> (Listener, std::net::SocketAddr) {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[test]
+fn an_echo_of_a_few_megabytes() {
+    run(async {
+        let (listener, address) = listener().await;
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (mut reader, mut writer) = tokio::io::split(stream);
+            tokio::io::copy(&mut reader, &mut writer).await.unwrap();
+            writer.shutdown().await.unwrap();
+        });
+        let stream = Stream::connect(address).await.unwrap();
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let data = bytes(5_000_000);
+        let sent = data.clone();
+        let writing = tokio::spawn(async move {
+            writer.write_all(&sent).await.unwrap();
+            writer.shutdown().await.unwrap();
+        });
+        let mut echo = Vec::new();
+        reader.read_to_end(&mut echo).await.unwrap();
+        assert!(echo == data, "{} of {} bytes", echo.len(), data.len());
+        writing.await.unwrap();
+        server.await.unwrap();
+    });
+}
+
+/// Gives a future up unless it is ready almost at once.
+async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = tokio::task::yield_now() => None,
+    }
+}
+
+/// Reads and writes that are given up again and again lose nothing and repeat nothing.
+#[test]
+fn cancelled_futures_lose_nothing() {
+    run(async {
+        let (listener, address) = listener().await;
+        let data = bytes(1_000_000);
+        let sent = data.clone();
+        let writing = tokio::spawn(async move {
+            let mut stream = Stream::connect(address).await.unwrap();
+            let mut rest = sent.as_slice();
+            let mut pieces = 0;
+            while !rest.is_empty() {
+                // Now and then there is nothing to read.
+                pieces += 1;
+                if pieces % 100 == 0 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                let piece = &rest[..rest.len().min(3000)];
+                if let Some(written) = once(stream.write(piece)).await {
+                    rest = &rest[written.unwrap()..];
+                }
+            }
+            while timeout(Duration::from_millis(1), stream.shutdown()).await.is_err() {}
+        });
+        let accepted = loop {
+            if let Some(accepted) = once(listener.accept()).await {
+                break accepted;
+            }
+        };
+        let (mut stream, _) = accepted.unwrap();
+        let mut got = Vec::new();
+        let mut cancelled = 0;
+        let mut space = vec![0; 2000];
+        loop {
+            match once(stream.read(&mut space)).await {
+                Some(len) => match len.unwrap() {
+                    0 => break,
+                    len => got.extend_from_slice(&space[..len]),
+                },
+                None => cancelled += 1,
+            }
+        }
+        assert!(got == data, "{} of {} bytes", got.len(), data.len());
+        assert!(cancelled > 0, "nothing was ever cancelled");
+        writing.await.unwrap();
+    });
+}
+
+#[test]
+fn hyper_runs_over_it() {
+    run(async {
+        let (listener, address) = listener().await;
+        let server = tokio::spawn(async move {
+            for _ in 0..3 {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let echo = service_fn(|request: Request<hyper::body::Incoming>| async {
+                        let path = request.uri().path().to_owned();
+                        let body = request.into_body().collect().await.unwrap().to_bytes();
+                        let answer = [path.as_bytes(), b" ", &body].concat();
+                        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(answer))))
+                    });
+                    let http = hyper::server::conn::http1::Builder::new();
+                    http.serve_connection(TokioIo::new(stream), echo).await.unwrap();
+                });
+            }
+        });
+        for client in 0..3 {
+            let stream = Stream::connect(address).await.unwrap();
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+            let connection = tokio::spawn(connection);
+            for n in [10, 300_000, 0] {
+                let body = vec![b'x'; n];
+                let request = Request::post(format!("/{client}/{n}"))
+                    .header("host", "example.org")
+                    .body(Full::new(Bytes::from(body.clone())))
+                    .unwrap();
+                sender.ready().await.unwrap();
+                let answer = sender.send_request(request).await.unwrap();
+                assert_eq!(answer.status(), 200);
+                let got = answer.into_body().collect().await.unwrap().to_bytes();
+                let expected = [format!("/{client}/{n} ").as_bytes(), &body].concat();
+                assert!(got == expected, "{} bytes", got.len());
+            }
+            drop(sender);
+            connection.await.unwrap().unwrap();
+        }
+        server.await.unwrap();
+    });
+}
+
+#[test]
+fn many_streams_of_one_connection_at_the_same_time() {
+    run(async {
+        let (listener, address) = listener().await;
+        let server = tokio::spawn(async move {
+            let connection = listener.accept_connection().await.unwrap();
+            while let Ok(mut stream) = connection.accept_stream().await {
+                tokio::spawn(async move {
+                    let mut said = Vec::new();
+                    stream.read_to_end(&mut said).await.unwrap();
+                    stream.write_all(&said).await.unwrap();
+                    stream.shutdown().await.unwrap();
+                });
+            }
+        });
+        let connection = Connection::connect(address).await.unwrap();
+        let tasks: Vec<_> = (0..200_u8)
+            .map(|n| {
+                let connection = connection.clone();
+                tokio::spawn(async move {
+                    let mut stream = connection.open_stream().await.unwrap();
+                    let said = vec![n; 2000];
+                    stream.write_all(&said).await.unwrap();
+                    stream.shutdown().await.unwrap();
+                    let mut echo = Vec::new();
+                    stream.read_to_end(&mut echo).await.unwrap();
+                    assert_eq!(echo, said);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        connection.send_datagram(b"bye").unwrap();
+        connection.close(0, b"");
+        server.await.unwrap();
+        assert!(matches!(connection.closed().await.unwrap(), Error::Closed(_)));
+    });
+}
+
+#[test]
+fn nobody_listens() {
+    run(async {
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = Stream::connect(closed).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    });
+}
