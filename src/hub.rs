@@ -105,6 +105,21 @@ impl<E: Endpoint, F: FnMut(Instant, SocketAddr) -> Option<E>> Hub<E, F> {
         self.peers.get_mut(&peer).map(|peer| &mut peer.endpoint)
     }
 
+    /// The endpoint that talks to `peer`, built at `now` if there is none: to speak first. There is no
+    /// [`HubEvent::Joined`] then. `None` when there are too many peers, or this one is declined.
+    pub fn open(&mut self, now: Instant, peer: SocketAddr) -> Option<&mut E> {
+        if !self.peers.contains_key(&peer) {
+            if self.peers.len() >= self.config.peers_max {
+                return None;
+            }
+            let mut endpoint = (self.make)(now, peer)?;
+            endpoint.set_tracing(self.tracer.is_on());
+            let new = Peer { endpoint, heard_at: now, announced: true, leaving: false };
+            self.peers.insert(peer, new);
+        }
+        self.get_mut(peer)
+    }
+
     /// Forgets `peer` at once and without an event; returns the endpoint that talked to it. Its
     /// next datagram makes it a new peer.
     pub fn remove(&mut self, peer: SocketAddr) -> Option<E> {
@@ -338,6 +353,23 @@ mod tests {
         assert_eq!(offer(4, b"x"), Disposition::Discarded(DropReason::PeersFull));
         assert_eq!(offer(2, b"x"), Disposition::Accepted);
         assert_eq!(hub.peers().collect::<Vec<_>>(), [1, 2, 3].map(address));
+    }
+
+    #[test]
+    fn whoever_speaks_first_opens_and_hears_no_joining() {
+        let mut hub = Hub::new(CONFIG, |_, peer| (peer != address(9)).then(Toy::default));
+        assert!(hub.open(second(0), address(9)).is_none(), "declined");
+        for n in 1..=3 {
+            hub.open(second(0), address(n))
+                .unwrap()
+                .replies
+                .push_back((address(n), b"hi".to_vec()));
+        }
+        assert!(hub.open(second(0), address(4)).is_none(), "too many");
+        assert!(hub.open(second(0), address(3)).is_some(), "there already");
+        assert_eq!(sent(&mut hub), Some(address(1)));
+        let _ = hub.handle_datagram(second(1), RecvMeta::from(address(2)), b"x");
+        assert_eq!(events(&mut hub), [HubEvent::Peer(address(2), b'x')]);
     }
 
     #[test]

@@ -3,5 +3,6 @@
 //! A session runs over any protocol that delivers whole messages in order, exactly once. [`lab`] is
 //! the exception: there the protocol itself is the exercise.
 
+pub mod chat;
 pub mod file;
 pub mod lab;

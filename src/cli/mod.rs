@@ -10,6 +10,8 @@ macro_rules! say {
     };
 }
 
+mod carrier;
+mod chat;
 mod check;
 mod demo;
 mod dump;
@@ -83,6 +85,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
+    Chat(chat::Options),
     Lab(lab::Options),
     Run(run::Options),
     Machine(machine::Options),
@@ -100,6 +103,7 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
+        Command::Chat(options) => chat::run(&options),
         Command::Lab(options) => lab::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Machine(options) => machine::run(&options),

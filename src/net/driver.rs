@@ -12,7 +12,7 @@ use super::{
 use crate::{
     batch::Batch,
     endpoint::{Disposition, Endpoint, RecvMeta, Transmit},
-    link::{Delivery, Link},
+    link::{Delivery, Link, LinkConfig},
     net::{Clock, Interest, Sent, Socket, Waker, wait},
     time::Instant,
     trace::{NodeId, Observer, Place, Record, TraceEvent},
@@ -168,6 +168,15 @@ impl<E: Endpoint> Driver<E> {
             Some(wakeups) => Ok(wakeups.waker()),
             None => Ok(self.wakeups.insert(Wakeups::new()?).waker()),
         }
+
+    /// Makes the bad network another one from now on; what is on its way keeps its fate. False when
+    /// there is none to be changed.
+    pub fn set_links(&mut self, outgoing: &LinkConfig, incoming: &LinkConfig) -> bool {
+        let now = self.clock.now();
+        let Some(links) = &mut self.links else { return false };
+        links.outgoing.set_config(now, outgoing.clone());
+        links.incoming.set_config(now, incoming.clone());
+        true
     }
 
     /// The outgoing and the incoming link, if there are any.

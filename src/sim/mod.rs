@@ -8,6 +8,7 @@
 //! invariants.
 
 mod campaign;
+mod chat;
 mod pace;
 pub mod swarm;
 mod transfer;
@@ -15,6 +16,7 @@ mod world;
 
 pub use crate::classic::Verdict;
 pub use campaign::{CampaignFailure, Cause, Tally};
+pub use chat::{Chat, ChatReport};
 pub use pace::Pace;
 pub use transfer::{Report, Transfer};
 pub use world::{Application, Egress, Ignore, World};

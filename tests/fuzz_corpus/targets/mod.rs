@@ -2,6 +2,7 @@
 //! when something does not hold that must. `fuzz/` drives them by coverage, `tests/fuzz_corpus`
 //! replays what was found and adds bytes by chance.
 
+mod chat;
 mod decoders;
 mod endpoints;
 mod file_session;
@@ -15,7 +16,9 @@ mod transport;
 pub(crate) type Target = fn(&[u8]);
 
 /// The targets by name; the name is also that of the folder of its corpus.
-pub(crate) const ALL: [(&str, Target); 9] = [
+pub(crate) const ALL: [(&str, Target); 11] = [
+    ("chat_frames", chat::frames),
+    ("chat_text", chat::text),
     ("classic_endpoint", endpoints::classic),
     ("decoders", decoders::run),
     ("file_session", file_session::run),

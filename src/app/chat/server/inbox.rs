@@ -1,0 +1,213 @@
+//! What arrives at the server: connections, bytes, datagrams of strangers.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use super::{Due, Lane, Peer, PeerId, Server, ServerEvent, Wire, users};
+use crate::{
+    app::chat::{
+        bucket::Bucket,
+        frame::{Bye, Frame, FrameError, Frames, Listing},
+    },
+    time::Instant,
+};
+
+/// How long a cookie is good, at least; at most twice as long.
+const COOKIE_NANOS: u64 = 60_000_000_000;
+
+impl Server {
+    /// A connection was made. On a carrier of datagrams there are none: whoever brings a cookie
+    /// back is a peer.
+    pub fn connected(&mut self, now: Instant, id: PeerId) {
+        // Of an address there is one connection at a time.
+        self.disconnected(now, id);
+        self.meet(now, id, Wire::Stream);
+        if self.peers.len() > self.limits.peers_max {
+            self.bye(id, Bye::Full);
+        } else if self.stopping {
+            self.bye(id, Bye::Stopping);
+        }
+    }
+
+    fn meet(&mut self, now: Instant, id: PeerId, wire: Wire) {
+        let due_at = now + self.limits.hello_within;
+        let peer = Peer {
+            wire,
+            talk_in: Frames::default(),
+            bulk_in: Frames::default(),
+            user: None,
+            talk: [].into(),
+            bulk: [].into(),
+            talk_bytes: 0,
+            frames: Bucket::new(self.limits.frames),
+            heard_at: now,
+            due_at,
+            is_ready: false,
+            closing: false,
+        };
+        self.peers.insert(id, peer);
+        self.deadlines.insert((due_at, Due::Peer(id)));
+    }
+
+    /// A connection is over. Its user may come back.
+    pub fn disconnected(&mut self, now: Instant, id: PeerId) {
+        self.lose(now, id);
+        self.forget(id);
+    }
+
+    /// The network says that nobody is at this peer's address any more (ICMP port unreachable).
+    pub fn unreachable(&mut self, now: Instant, id: PeerId) {
+        self.disconnected(now, id);
+    }
+
+    /// Takes bytes that arrived on a connection.
+    pub fn handle_bytes(&mut self, now: Instant, id: PeerId, lane: Lane, bytes: &[u8]) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.closing) else { return };
+        let of = |peer: &mut Peer| match lane {
+            Lane::Talk => core::mem::take(&mut peer.talk_in),
+            Lane::Bulk => core::mem::take(&mut peer.bulk_in),
+        };
+        let mut frames = of(peer);
+        frames.push(bytes);
+        loop {
+            match frames.next_frame() {
+                Ok(Some(frame)) => self.handle_frame(now, id, frame),
+                Ok(None) => break,
+                Err(_) => self.bye(id, Bye::Malformed),
+            }
+            if self.peers.get(&id).is_none_or(|peer| peer.closing) {
+                break;
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(&id) {
+            match lane {
+                Lane::Talk => peer.talk_in = frames,
+                Lane::Bulk => peer.bulk_in = frames,
+            }
+        }
+        self.drop_slow(now);
+    }
+
+    /// Takes a datagram.
+    pub fn handle_datagram(&mut self, now: Instant, id: PeerId, bytes: &[u8]) {
+        match self.peers.get(&id) {
+            Some(peer) if !peer.closing => self.handle_frame(now, id, bytes),
+            Some(_) => {}
+            None => self.handle_stray(now, id, bytes),
+        }
+        self.drop_slow(now);
+    }
+
+    /// Somebody unknown: whatever is answered is about as short as what was asked, and nothing is
+    /// kept before the address has proved to be theirs.
+    fn handle_stray(&mut self, now: Instant, id: PeerId, bytes: &[u8]) {
+        let Ok(frame) = Frame::decode(bytes) else { return };
+        match frame {
+            Frame::Hello { cookie, .. } => {
+                let window = now.as_nanos() / COOKIE_NANOS;
+                let good = [window, window.wrapping_sub(1)];
+                if self.stopping {
+                    self.stray(id, &Frame::Bye(Bye::Stopping));
+                } else if !good.iter().any(|&window| self.cookie(id, window) == cookie) {
+                    self.stray(id, &Frame::Challenge(self.cookie(id, window)));
+                } else if self.peers.len() >= self.limits.peers_max {
+                    self.stray(id, &Frame::Bye(Bye::Full));
+                } else {
+                    self.meet(now, id, Wire::Datagram);
+                    self.handle_frame(now, id, bytes);
+                }
+            }
+            Frame::Ping(token) => self.stray(id, &Frame::Pong { token, known: false }),
+            Frame::Say { .. }
+            | Frame::List(_)
+            | Frame::Enter { .. }
+            | Frame::Leave(_)
+            | Frame::Kick { .. }
+            | Frame::Rename(_)
+            | Frame::Offer { .. }
+            | Frame::File { .. } => self.stray(id, &Frame::Bye(Bye::Unknown)),
+            // An answer to an answer would go on for ever.
+            _ => {}
+        }
+    }
+
+    fn cookie(&self, id: PeerId, window: u64) -> [u8; 8] {
+        let mut text = Vec::from(&b"chat cookie"[..]);
+        match id.address.ip() {
+            core::net::IpAddr::V4(ip) => text.extend_from_slice(&ip.octets()),
+            core::net::IpAddr::V6(ip) => text.extend_from_slice(&ip.octets()),
+        }
+        text.extend_from_slice(&id.address.port().to_be_bytes());
+        text.extend_from_slice(&window.to_be_bytes());
+        users::keyed(&self.key, &text).to_be_bytes()
+    }
+
+    fn stray(&mut self, id: PeerId, frame: &Frame<'_>) {
+        if self.strays.len() < self.limits.strays_max {
+            self.strays.push_back((id, Arc::from(frame.encode())));
+        }
+    }
+
+    fn handle_frame(&mut self, now: Instant, id: PeerId, bytes: &[u8]) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.heard_at = now;
+        let (wire, user) = (peer.wire, peer.user);
+        let frame = match Frame::decode(bytes) {
+            Ok(frame) => frame,
+            // On a carrier of datagrams anybody can send with this address.
+            Err(_) if wire == Wire::Datagram => return,
+            Err(FrameError::Unknown) if user.is_some() => return,
+            Err(_) => return self.bye(id, Bye::Malformed),
+        };
+        let is_bulk = matches!(frame, Frame::File { .. } | Frame::Credit { .. });
+        if !is_bulk && peer.frames.take(now, 1).is_err() {
+            return self.bye(id, Bye::Flooding);
+        }
+        match (frame, user) {
+            (Frame::Ping(token), _) => {
+                self.send(id, &Frame::Pong { token, known: user.is_some() });
+            }
+            (Frame::Pong { .. }, _) => {}
+            (Frame::Hello { version, secret, epoch, nick, .. }, _) => {
+                self.hello(now, id, version, &secret, epoch, nick);
+            }
+            (Frame::Quit, _) => self.bye(id, Bye::Quit),
+            (_, None) => self.bye(id, Bye::Unknown),
+            (frame, Some(origin)) => self.handle_user(now, id, origin, frame),
+        }
+    }
+
+    fn handle_user(&mut self, now: Instant, id: PeerId, origin: u64, frame: Frame<'_>) {
+        match frame {
+            Frame::Rename(nick) => self.rename(id, origin, nick),
+            Frame::Say { number, kind, target, text } => {
+                self.say(now, id, origin, number, (kind, target, text));
+            }
+            Frame::List(what) => self.list(id, origin, what),
+            Frame::Enter { create, room } => self.enter(now, id, origin, create, room),
+            Frame::Leave(room) => self.leave(id, origin, room),
+            Frame::Kick { room, nick } => self.kick(id, origin, room, nick),
+            Frame::Got(count) => self.got(id, origin, count),
+            Frame::Offer { transfer, nick, name, size } => {
+                self.offer(id, origin, transfer, nick, name, size);
+            }
+            Frame::Answer { transfer, wanted } => self.answer(origin, transfer, wanted),
+            Frame::Credit { transfer, bytes } => self.credit(origin, transfer, bytes),
+            Frame::File { transfer, message } => self.file(origin, transfer, message),
+            Frame::FileEnd { transfer, why } => self.file_end(origin, transfer, why),
+            // Frames of a server.
+            _ => self.bye(id, Bye::Malformed),
+        }
+    }
+
+    fn list(&mut self, id: PeerId, origin: u64, what: Listing<'_>) {
+        match what {
+            Listing::Users => self.list_users(id),
+            Listing::Rooms => self.list_rooms(id),
+            Listing::Members(room) => self.list_members(id, origin, room),
+        }
+    }
+
+    pub(super) fn joined(&mut self, peer: PeerId, nick: &str, again: bool) {
+        self.log(ServerEvent::Joined { peer, nick: nick.into(), again });
+    }
+}

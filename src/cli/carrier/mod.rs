@@ -1,0 +1,383 @@
+//! Carriers: how a program's bytes get to its peers, whatever is below.
+//!
+//! | `--over` | below | what the program sees |
+//! | --- | --- | --- |
+//! | `tcp` | TCP | bytes in order |
+//! | `udp` | UDP | datagrams, some of which arrive |
+//! | `rdt` | the transport | bytes in order, on two streams: talk before files |
+//! | `rdt3.0`, `gbn`, `sr` | a machine of the textbook | bytes in order, cut into messages |
+
+mod classic;
+mod raw;
+mod rdt;
+mod tcp;
+
+use core::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    process,
+};
+
+use rdtp::{
+    app::chat::{Frames, Lane, PeerId, Wire},
+    classic::Spec,
+    endpoint::Endpoint,
+    link::{Link, Profile},
+    net::{Clock, Driver, Socket, SocketConfig},
+    rng::Seed,
+    time::Instant,
+    trace::NodeId,
+};
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::Failure;
+
+/// What a carrier reports.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Somebody is there, or whom we called has answered.
+    Opened(PeerId),
+    /// Bytes in order.
+    Bytes(PeerId, Lane, Vec<u8>),
+    /// A datagram.
+    Datagram(PeerId, Vec<u8>),
+    /// The connection is over, or none came about.
+    Closed(PeerId),
+}
+
+/// What a carrier did, for people who want to watch it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    /// Packets sent, the first time and again.
+    pub(crate) sent: u64,
+    /// Packets that were sent again.
+    pub(crate) resent: u64,
+    /// Packets that the bad network in front of the carrier has lost.
+    pub(crate) lost: u64,
+    /// The round trip as the carrier measures it.
+    pub(crate) rtt: Option<Duration>,
+}
+
+/// A way to send and receive.
+pub(crate) trait Carrier {
+    /// What it does with bytes.
+    fn wire(&self) -> Wire;
+    /// Where it listens, or sends from.
+    fn local_addr(&self) -> SocketAddr;
+    /// What to wait for.
+    fn fds<'a>(&'a self, fds: &mut Vec<PollFd<'a>>);
+    /// When [`step`](Self::step) has something to do even if nothing arrives.
+    fn deadline(&self) -> Option<Instant>;
+    /// Does what can be done now; `ready` says what became of each of [`fds`](Self::fds).
+    fn step(&mut self, ready: &[PollFlags], news: &mut Vec<News>) -> io::Result<()>;
+    /// Begins a connection to the peer that it was made for.
+    fn connect(&mut self) -> io::Result<PeerId>;
+    /// Whether it wants more to send to this peer now.
+    fn has_room(&self, peer: PeerId, lane: Lane) -> bool;
+    /// Takes bytes for a peer. On a carrier of datagrams they are one.
+    fn send(&mut self, peer: PeerId, lane: Lane, bytes: &[u8]);
+    /// Ends a connection after what it was given.
+    fn close(&mut self, peer: PeerId);
+    /// Whether something it was given has not left, or not arrived where that can be known.
+    fn has_work(&self) -> bool;
+    /// What it did so far.
+    fn traffic(&self) -> Traffic;
+    /// Puts another bad network in its way. False where there can be none.
+    fn set_link(&mut self, profile: &Profile) -> bool;
+}
+
+/// Sends a frame: with its length before it where bytes have no borders of their own.
+pub(crate) fn send_frame(carrier: &mut dyn Carrier, peer: PeerId, lane: Lane, frame: &[u8]) {
+    match carrier.wire() {
+        Wire::Datagram => carrier.send(peer, lane, frame),
+        Wire::Stream => {
+            let framed = [&Frames::prefix(frame.len())[..], frame].concat();
+            carrier.send(peer, lane, &framed);
+        }
+    }
+}
+
+/// What is below a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    Tcp,
+    Udp,
+    Rdt,
+    Classic(Spec),
+}
+
+impl FromStr for Over {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            "rdt" => Ok(Self::Rdt),
+            _ => {
+                let spec: Spec = text.parse().map_err(|_| ALL.to_owned())?;
+                let repairs = matches!(
+                    spec,
+                    Spec::StopAndWait(_) | Spec::GoBackN(_) | Spec::SelectiveRepeat(_)
+                );
+                if repairs { Ok(Self::Classic(spec)) } else { Err(ALL.to_owned()) }
+            }
+        }
+    }
+}
+
+const ALL: &str = "choose tcp, udp, rdt, rdt3.0, gbn or sr";
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp => f.write_str("tcp"),
+            Self::Udp => f.write_str("udp"),
+            Self::Rdt => f.write_str("rdt"),
+            Self::Classic(spec) => spec.fmt(f),
+        }
+    }
+}
+
+/// The bad network in front of a carrier.
+#[derive(Clone, Debug)]
+pub(crate) struct Bad {
+    pub(crate) profile: Profile,
+    pub(crate) seed: Seed,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Anybody who comes to this address.
+    Listen(SocketAddr),
+    /// This one.
+    Call(SocketAddr),
+}
+
+/// Makes a carrier. Fails when the address cannot be had.
+pub(crate) fn open(
+    over: Over,
+    side: Side,
+    bad: Option<Bad>,
+    clock: Clock,
+) -> Result<Box<dyn Carrier>, Failure> {
+    let failed = |error: io::Error| match side {
+        Side::Listen(address) => Failure(format!("{address}: {error}; choose another port")),
+        Side::Call(address) => Failure(format!("{address}: {error}")),
+    };
+    Ok(match over {
+        Over::Tcp if bad.is_some() => {
+            return Err(Failure(
+                "--link stands in front of datagrams, and over tcp the system sends them: use \
+                 rdt, udp, rdt3.0, gbn or sr"
+                    .to_owned(),
+            ));
+        }
+        Over::Tcp => Box::new(tcp::Tcp::open(side, clock).map_err(failed)?),
+        Over::Udp => Box::new(raw::Udp::open(side, bad, clock).map_err(failed)?),
+        Over::Rdt => Box::new(rdt::Rdt::open(side, bad, clock).map_err(failed)?),
+        Over::Classic(spec) => {
+            Box::new(classic::Classical::open(spec, side, bad, clock).map_err(failed)?)
+        }
+    })
+}
+
+/// A UDP socket for this side.
+fn socket(side: Side) -> io::Result<Socket> {
+    let config = SocketConfig {
+        recv_buffer_bytes: Some(4 << 20),
+        send_buffer_bytes: Some(1 << 20),
+        dual_stack: true,
+    };
+    match side {
+        Side::Listen(address) => Socket::bind(address, &config),
+        Side::Call(peer) => {
+            let config = SocketConfig { dual_stack: false, ..config };
+            let mut socket = Socket::bind_for(peer, &config)?;
+            socket.connect(peer)?;
+            Ok(socket)
+        }
+    }
+}
+
+/// A driver for this side, with its bad network; `index` tells one connection after another apart.
+/// Whoever calls always has one, perfect at first, so that it can be made worse.
+fn driver<E: Endpoint>(
+    endpoint: E,
+    side: Side,
+    bad: Option<&Bad>,
+    index: u64,
+    clock: Clock,
+) -> io::Result<Driver<E>> {
+    let driver = Driver::new(endpoint, socket(side)?, clock);
+    let perfect = Bad { profile: Profile::default(), seed: Seed::new(Clock::unix_nanos()) };
+    let bad = match (bad, side) {
+        (None, Side::Listen(_)) => return Ok(driver),
+        (None, Side::Call(_)) => &perfect,
+        (Some(bad), _) => bad,
+    };
+    let seed = if index == 0 { bad.seed } else { bad.seed.index(index) };
+    let [up, down]: [Link<SocketAddr>; 2] = bad.profile.links(seed);
+    let (out, into) = match side {
+        Side::Call(_) => (up, down),
+        Side::Listen(_) => (down, up),
+    };
+    Ok(driver.with_links(out, into, NodeId(1)))
+}
+
+/// Makes the bad network of a driver another one.
+fn relink<E: Endpoint>(driver: &mut Driver<E>, side: Side, profile: &Profile) -> bool {
+    match side {
+        Side::Call(_) => driver.set_links(&profile.up, &profile.down),
+        Side::Listen(_) => driver.set_links(&profile.down, &profile.up),
+    }
+}
+
+/// What the links of a driver have lost.
+fn lost<E: Endpoint>(driver: &Driver<E>) -> u64 {
+    let lost = |link: &Link<SocketAddr>| {
+        let total = link.stats().total();
+        total.lost + total.outage + total.queue_full + total.too_large
+    };
+    driver.links().map_or(0, |(out, into)| lost(out) + lost(into))
+}
+
+/// Waits until one of the carriers' descriptors, or one more, is ready, or `until` has come. What
+/// the carrier's descriptors said is in `ready` afterwards; returns whether the one more is ready.
+pub(crate) fn wait(
+    carriers: &[&dyn Carrier],
+    also: Option<rustix::fd::BorrowedFd<'_>>,
+    until: Option<Instant>,
+    clock: &Clock,
+    ready: &mut Vec<Vec<PollFlags>>,
+) -> io::Result<bool> {
+    let mut fds = Vec::new();
+    let mut ends = Vec::new();
+    for carrier in carriers {
+        carrier.fds(&mut fds);
+        ends.push(fds.len());
+    }
+    if let Some(fd) = also {
+        fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    }
+    let timeout = until.map(|until| {
+        let time = (until - clock.now()).min(Duration::from_hours(1));
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(3_600);
+        Timespec { tv_sec: seconds, tv_nsec: time.subsec_nanos().into() }
+    });
+    match rustix::event::poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut start = 0;
+    ready.clear();
+    for end in ends {
+        ready.push(fds[start..end].iter().map(PollFd::revents).collect());
+        start = end;
+    }
+    Ok(also.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()))
+}
+
+/// Bytes that nobody can guess, where the system gives any.
+pub(crate) fn secret() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    if read.is_err() {
+        // The next best: what differs from process to process and from moment to moment.
+        Seed::new(Clock::unix_nanos()).index(process::id().into()).rng().fill(&mut bytes);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carriers_have_the_names_that_they_print() {
+        for name in ["tcp", "udp", "rdt", "rdt3.0", "gbn", "sr", "gbn:4/8"] {
+            let over: Over = name.parse().unwrap();
+            assert!(over.to_string().starts_with(name.split(':').next().unwrap()));
+        }
+        for name in ["", "rdt1.0", "rdt2.2", "quic"] {
+            assert!(name.parse::<Over>().is_err(), "{name}");
+        }
+    }
+
+    /// Both sides of a carrier in one thread: what one sends the other gets, on both lanes.
+    fn carries(over: &str) {
+        let over: Over = over.parse().unwrap();
+        let clock = Clock::start();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let mut server = open(over, Side::Listen(any), None, clock).unwrap();
+        let mut client = open(over, Side::Call(server.local_addr()), None, clock).unwrap();
+        let there = client.connect().unwrap();
+        let is_stream = client.wire() == Wire::Stream;
+        let (mut here, mut sent, mut heard) = (None, false, Vec::new());
+        let mut ready = Vec::new();
+        let limit = clock.now() + Duration::from_secs(20);
+        let text: Vec<u8> = if is_stream { vec![7; 200_000] } else { b"hello".to_vec() };
+        let mut closed = false;
+        while heard.len() < 2 * text.len() || !closed {
+            assert!(clock.now() < limit, "{over}: {} bytes", heard.len());
+            let wake = [client.deadline(), server.deadline()].into_iter().flatten().min();
+            let wake = wake.map_or(limit, |at| at.min(limit));
+            wait(&[&*client, &*server], None, Some(wake), &clock, &mut ready).unwrap();
+            let mut news = Vec::new();
+            client.step(&ready[0], &mut news).unwrap();
+            for item in news.drain(..) {
+                match item {
+                    News::Opened(peer) if !sent => {
+                        assert_eq!(peer, there);
+                        client.send(there, Lane::Talk, &text);
+                        client.send(there, Lane::Bulk, &text);
+                        sent = true;
+                    }
+                    News::Closed(_) => closed = true,
+                    _ => {}
+                }
+            }
+            server.step(&ready[1], &mut news).unwrap();
+            for item in news {
+                match item {
+                    News::Opened(peer) => here = Some(peer),
+                    News::Bytes(peer, _, bytes) | News::Datagram(peer, bytes) => {
+                        assert!(here.is_none_or(|here| here == peer));
+                        heard.extend_from_slice(&bytes);
+                        // Each says goodbye; where there are connections, the other learns of it.
+                        if heard.len() == 2 * text.len() {
+                            server.close(peer);
+                            closed |= !matches!(over, Over::Tcp | Over::Rdt);
+                        }
+                    }
+                    News::Closed(_) => {}
+                }
+            }
+        }
+        assert_eq!(heard, [&text[..], &text[..]].concat());
+    }
+
+    #[test]
+    fn tcp_carries() {
+        carries("tcp");
+    }
+
+    #[test]
+    fn udp_carries() {
+        carries("udp");
+    }
+
+    #[test]
+    fn rdt_carries() {
+        carries("rdt");
+    }
+
+    #[test]
+    fn the_textbook_carries() {
+        for over in ["rdt3.0", "gbn", "sr"] {
+            carries(over);
+        }
+    }
+}

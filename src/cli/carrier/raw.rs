@@ -1,0 +1,148 @@
+//! UDP as it is: each datagram for itself, and some of them arrive.
+
+use core::net::SocketAddr;
+use std::{collections::VecDeque, io};
+
+use rdtp::{
+    app::chat::{Lane, PeerId, Wire},
+    batch::Batch,
+    ecn::Ecn,
+    endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
+    link::Profile,
+    net::{Clock, Driver},
+    time::Instant,
+};
+use rustix::event::{PollFd, PollFlags};
+
+use super::{Bad, Carrier, News, Side, Traffic, driver, lost, relink};
+
+/// Datagrams that wait for the socket; while there are so many it wants no more.
+const OUTBOX_MAX: usize = 4_096;
+/// Datagrams that wait for the program; more are lost.
+const INBOX_MAX: usize = 4_096;
+
+/// An endpoint that does nothing: what goes in comes out.
+#[derive(Debug, Default)]
+struct Nothing {
+    inbox: VecDeque<(SocketAddr, Vec<u8>)>,
+    outbox: VecDeque<(SocketAddr, Vec<u8>)>,
+}
+
+impl Endpoint for Nothing {
+    type Event = (SocketAddr, Vec<u8>);
+
+    fn handle_datagram(&mut self, _: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition {
+        if self.inbox.len() >= INBOX_MAX {
+            return Disposition::Discarded(DropReason::PeersFull);
+        }
+        self.inbox.push_back((meta.source, datagram.to_vec()));
+        Disposition::Accepted
+    }
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_transmit(&mut self, _: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+        let (destination, bytes) = self.outbox.pop_front()?;
+        if !batch.put(&bytes) {
+            return None;
+        }
+        Some(Transmit { destination, ecn: Ecn::NotEct, size: bytes.len(), segment_size: None })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        (!self.inbox.is_empty() || !self.outbox.is_empty()).then_some(Instant::ZERO)
+    }
+
+    fn poll_event(&mut self) -> Option<Self::Event> {
+        self.inbox.pop_front()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Udp {
+    side: Side,
+    driver: Driver<Nothing>,
+    clock: Clock,
+    /// A connection that was asked for and is not reported yet: there is nothing to wait for.
+    called: Option<PeerId>,
+    errors: u64,
+}
+
+impl Udp {
+    pub(super) fn open(side: Side, bad: Option<Bad>, clock: Clock) -> io::Result<Self> {
+        let driver = driver(Nothing::default(), side, bad.as_ref(), 0, clock)?;
+        Ok(Self { side, driver, clock, called: None, errors: 0 })
+    }
+}
+
+impl Carrier for Udp {
+    fn wire(&self) -> Wire {
+        Wire::Datagram
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.driver.local_addr()
+    }
+
+    fn fds<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+        fds.push(poll_fd(&self.driver));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if self.called.is_some() { Some(Instant::ZERO) } else { self.driver.deadline() }
+    }
+
+    fn step(&mut self, _: &[PollFlags], news: &mut Vec<News>) -> io::Result<()> {
+        if let Some(peer) = self.called.take() {
+            news.push(News::Opened(peer));
+        }
+        self.driver.step(&mut ())?;
+        while let Some((source, bytes)) = self.driver.endpoint_mut().poll_event() {
+            news.push(News::Datagram(source.into(), bytes));
+        }
+        // On a socket with one peer an error is the peer's: nobody listens at its port.
+        let errors = self.driver.socket().stats().recv_errors;
+        if errors > self.errors {
+            self.errors = errors;
+            if let Side::Call(peer) = self.side {
+                news.push(News::Closed(peer.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> io::Result<PeerId> {
+        let Side::Call(peer) = self.side else { return Err(io::ErrorKind::Unsupported.into()) };
+        self.called = Some(peer.into());
+        Ok(peer.into())
+    }
+
+    fn has_room(&self, _: PeerId, _: Lane) -> bool {
+        self.driver.endpoint().outbox.len() < OUTBOX_MAX
+    }
+
+    fn send(&mut self, peer: PeerId, _: Lane, bytes: &[u8]) {
+        self.driver.endpoint_mut().outbox.push_back((peer.address, bytes.to_vec()));
+    }
+
+    fn close(&mut self, _: PeerId) {}
+
+    fn has_work(&self) -> bool {
+        !self.driver.endpoint().outbox.is_empty() || self.driver.has_work(self.clock.now())
+    }
+
+    fn traffic(&self) -> Traffic {
+        let sent = self.driver.stats().datagrams_out;
+        Traffic { sent, lost: lost(&self.driver), ..Traffic::default() }
+    }
+
+    fn set_link(&mut self, profile: &Profile) -> bool {
+        relink(&mut self.driver, self.side, profile)
+    }
+}
+
+/// What to wait for on the socket of a driver.
+pub(super) fn poll_fd<E: Endpoint>(driver: &Driver<E>) -> PollFd<'_> {
+    let write = if driver.is_blocked() { PollFlags::OUT } else { PollFlags::empty() };
+    PollFd::new(driver.socket(), PollFlags::IN | write)
+}

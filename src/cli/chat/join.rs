@@ -1,0 +1,441 @@
+//! `rdtp chat [NICK@]ADDR`: one user at a terminal or in a pipe.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use rdtp::{
+    app::chat::{
+        Client, ClientConfig, Event, Frames, Kind, Lane, Lang, PeerId, ServerLimits, Verb, Wire,
+        millis, plain,
+    },
+    link::Profile,
+    net::Clock,
+    time::Instant,
+};
+use rustix::{event::PollFlags, fd::AsFd as _};
+
+use super::{
+    JoinArgs, done,
+    files::Files,
+    lines::Lines,
+    nick,
+    serve::{self, Hosting},
+};
+use crate::cli::{
+    Failure, Outcome,
+    carrier::{self, Carrier, News, Side, Traffic, send_frame},
+    stop::Stop,
+};
+
+/// How long the last words may take to leave.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// After the end of the input: how long what is not confirmed may take.
+const CONFIRM_MAX: Duration = Duration::from_mins(2);
+
+/// A client and what it needs from the program, whatever shows it.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) files: Files,
+    pub(super) lang: Lang,
+    wire: Wire,
+    echo: bool,
+    pub(super) clock: Clock,
+    /// Whether there ever was a conversation.
+    pub(super) met: bool,
+    /// Lines to show.
+    pub(super) lines: Vec<String>,
+    /// A bad network that was asked for.
+    pub(super) link: Option<Profile>,
+    /// Whether counts were asked for.
+    pub(super) wants_stats: bool,
+}
+
+impl Session {
+    pub(super) fn new(args: &JoinArgs, nick: Option<String>, wire: Wire, clock: Clock) -> Self {
+        let lang = args.common.lang();
+        let config =
+            ClientConfig::new(nick.as_deref().unwrap_or_default(), carrier::secret(), wire);
+        Self {
+            client: Client::new(config),
+            files: Files::new(&args.into, args.max_size.0, args.accept, lang),
+            lang,
+            wire,
+            echo: args.echo,
+            clock,
+            met: false,
+            lines: Vec::new(),
+            link: None,
+            wants_stats: false,
+        }
+    }
+
+    /// A line that the user has typed.
+    pub(super) fn line(&mut self, line: &str) {
+        let place = self.client.place().clone();
+        self.client.handle_line(self.clock.now(), line);
+        if self.echo
+            && let rdtp::app::chat::Line::Text(text) = rdtp::app::chat::parse(line)
+        {
+            let (from, text, kind) = (self.client.nick().to_owned(), text.to_owned(), Kind::Text);
+            let own = Event::Said { from, place, kind, text };
+            self.lines.extend(self.lang.lines(&own));
+        }
+    }
+
+    /// Does what the session says; what is to be shown is in `lines`.
+    pub(super) fn events(&mut self) {
+        let now = self.clock.now();
+        while let Some(event) = self.client.poll_event() {
+            self.met |= matches!(event, Event::Welcome { .. });
+            if let Event::Do { verb, first, second } = &event {
+                self.act(now, *verb, first, second);
+            } else if !self.files.event(&mut self.client, now, &event) {
+                self.lines.extend(self.lang.lines(&event));
+            }
+            self.lines.append(&mut self.files.lines);
+        }
+        self.files.pump(&mut self.client, now);
+        self.files.tick(&mut self.client, now, self.wire);
+        self.lines.append(&mut self.files.lines);
+    }
+
+    fn act(&mut self, now: Instant, verb: Verb, first: &str, second: &str) {
+        match verb {
+            Verb::File => self.files.offer(&mut self.client, now, self.wire, first, second),
+            Verb::Accept => self.files.answer(&mut self.client, now, first, true),
+            Verb::Decline => self.files.answer(&mut self.client, now, first, false),
+            Verb::Cancel => self.files.cancel(&mut self.client, first),
+            Verb::Stats => self.wants_stats = true,
+            Verb::Link => match first.parse() {
+                Ok(profile) => self.link = Some(profile),
+                Err(error) => self.lines.push(format!("* {}", plain(&format!("{error}")))),
+            },
+            _ => {}
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let files = self.files.deadline(self.wire);
+        [self.client.poll_timeout(), files].into_iter().flatten().min()
+    }
+
+    /// Whether everything that was begun has come to its end.
+    fn is_done(&self) -> bool {
+        let client = &self.client;
+        client.is_online()
+            && client.unconfirmed() == 0
+            && !client.has_output()
+            && self.files.is_idle()
+    }
+}
+
+/// One client behind its carrier.
+pub(super) struct Joined {
+    pub(super) session: Session,
+    pub(super) carrier: Box<dyn Carrier>,
+    peer: Option<PeerId>,
+    news: Vec<News>,
+    address: SocketAddr,
+    /// The first attempt has failed.
+    pub(super) refused: bool,
+}
+
+impl Joined {
+    pub(super) fn new(session: Session, carrier: Box<dyn Carrier>, address: SocketAddr) -> Self {
+        Self { session, carrier, peer: None, news: Vec::new(), address, refused: false }
+    }
+
+    /// Connects when it is time, and gives the carrier what there is.
+    pub(super) fn flush(&mut self) {
+        let now = self.session.clock.now();
+        if self.session.client.poll_connect(now) {
+            match self.carrier.connect() {
+                Ok(peer) => self.peer = Some(peer),
+                Err(_) => self.closed(now),
+            }
+        }
+        let Some(peer) = self.peer else { return };
+        let (client, carrier) = (&mut self.session.client, &mut *self.carrier);
+        while carrier.has_room(peer, Lane::Talk) {
+            let Some(frame) = client.poll_talk() else { break };
+            send_frame(carrier, peer, Lane::Talk, &frame);
+        }
+        while carrier.has_room(peer, Lane::Bulk) {
+            if !client.has_bulk() {
+                self.session.files.pump(client, now);
+            }
+            let Some(frame) = client.poll_bulk() else { break };
+            send_frame(carrier, peer, Lane::Bulk, &frame);
+        }
+        if let Some(profile) = self.session.link.take() {
+            let line = if self.carrier.set_link(&profile) {
+                format!("* link {profile}")
+            } else {
+                let none = self.session.lang.pick(
+                    "There are no datagrams of ours to lose over tcp.",
+                    "Sobre tcp não há datagramas nossos a perder.",
+                    "Sobre tcp no hay datagramas nuestros que perder.",
+                );
+                format!("* {none}")
+            };
+            self.session.lines.push(line);
+        }
+        if core::mem::take(&mut self.session.wants_stats) {
+            let line = describe(&self.carrier.traffic(), self.session.client.rtt());
+            self.session.lines.push(format!("* {line}"));
+            let transfers = self.session.files.progress();
+            self.session.lines.extend(transfers.iter().map(|file| format!("* {file}")));
+        }
+    }
+
+    fn closed(&mut self, now: Instant) {
+        self.peer = None;
+        self.session.client.disconnected(now);
+        self.refused |= !self.session.met;
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.session.deadline(), self.carrier.deadline()].into_iter().flatten().min()
+    }
+
+    pub(super) fn step(&mut self, ready: &[PollFlags]) -> io::Result<()> {
+        let mut news = core::mem::take(&mut self.news);
+        self.carrier.step(ready, &mut news)?;
+        let now = self.session.clock.now();
+        for item in news.drain(..) {
+            match item {
+                News::Opened(peer) if Some(peer) == self.peer => {
+                    let own = self.carrier.local_addr().to_string();
+                    let own: String = own
+                        .chars()
+                        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+                        .collect();
+                    let own: String = own.trim_matches('-').chars().rev().take(21).collect();
+                    self.session.client.call_me(&own.chars().rev().collect::<String>());
+                    self.session.client.connected(now);
+                }
+                News::Bytes(peer, lane, bytes) if Some(peer) == self.peer => {
+                    self.session.client.handle_bytes(now, lane, &bytes);
+                }
+                News::Datagram(peer, bytes) if peer.address == self.address => {
+                    self.session.client.handle_datagram(now, &bytes);
+                }
+                News::Closed(peer) if Some(peer) == self.peer => self.closed(now),
+                _ => {}
+            }
+        }
+        self.news = news;
+        self.session.client.handle_timeout(now);
+        if !self.session.client.is_online() && self.session.client.poll_timeout().is_none() {
+            self.session.client.handle_timeout(now);
+        }
+        Ok(())
+    }
+}
+
+/// Counts for people.
+pub(super) fn describe(traffic: &Traffic, rtt: Option<Duration>) -> String {
+    let rtt = traffic.rtt.or(rtt).map_or("-".to_owned(), millis);
+    format!("sent {}, lost {}, resent {}, rtt {rtt}", traffic.sent, traffic.lost, traffic.resent)
+}
+
+/// Joins a server, or serves when nobody answers and that was asked for.
+pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) -> Outcome {
+    let clock = Clock::start();
+    let lang = args.common.lang();
+    let name = nick(given, lang);
+    let carrier = carrier::open(args.common.over, Side::Call(address), args.common.bad(), clock)?;
+    let session = Session::new(args, name, carrier.wire(), clock);
+    let mut joined = Joined::new(session, carrier, address);
+    let ended = line_mode(&mut joined)?;
+    if ended == Ended::Refused {
+        if args.or_serve && !args.no_fallback {
+            eprintln!(
+                "{address}: {}",
+                lang.pick(
+                    "nobody answers there, so this program serves",
+                    "ninguém responde lá, então este programa serve",
+                    "nadie responde allí, así que este programa sirve",
+                )
+            );
+            if args.peer {
+                return wait_for_peer(args, address);
+            }
+            return serve::run(&serve::Options::at_address(address, &args.common));
+        }
+        return Err(Failure(format!(
+            "{address}: nobody answers; start a server there with rdtp chat serve {}, or serve \
+             yourself with --or-serve",
+            address.port()
+        )));
+    }
+    if ended == Ended::Unconfirmed {
+        let left = joined.session.client.unconfirmed();
+        return Err(Failure(format!("{left} messages were never confirmed")));
+    }
+    done()
+}
+
+/// How a session in line mode ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Well,
+    /// Nobody answered the first call.
+    Refused,
+    /// The input is over, and something was never confirmed.
+    Unconfirmed,
+}
+
+/// The end of a session in line mode, step by step.
+#[derive(Debug, Default)]
+struct Leaving {
+    /// The user is asked no more.
+    since: Option<Instant>,
+    until: Option<Instant>,
+}
+
+fn line_mode(joined: &mut Joined) -> Result<Ended, Failure> {
+    let stop = Stop::on_signals()?;
+    let clock = joined.session.clock;
+    let (mut lines, mut leaving) = (Lines::default(), Leaving::default());
+    let mut ready = Vec::new();
+    let stdin = io::stdin();
+    loop {
+        let now = clock.now();
+        take_lines(&mut lines, &mut joined.session);
+        joined.flush();
+        joined.session.events();
+        joined.flush();
+        for line in joined.session.lines.drain(..) {
+            say!("{line}");
+        }
+        if joined.refused && !joined.session.met {
+            return Ok(Ended::Refused);
+        }
+        if lines.is_over() || stop.is_asked() {
+            let since = *leaving.since.get_or_insert(now);
+            let late = now >= since + CONFIRM_MAX;
+            if (joined.session.is_done() || stop.is_asked() || late) && leaving.until.is_none() {
+                joined.session.client.quit();
+                joined.flush();
+                leaving.until = Some(now + LAST_WORDS);
+                if late {
+                    return Ok(Ended::Unconfirmed);
+                }
+            }
+        }
+        if joined.session.client.is_over() && leaving.until.is_none() {
+            leaving.until = Some(now + LAST_WORDS);
+        }
+        if let Some(until) = leaving.until {
+            let over = joined.session.client.is_over() || joined.session.wire == Wire::Datagram;
+            if now >= until || (over && !joined.carrier.has_work()) {
+                return Ok(Ended::Well);
+            }
+        }
+        // The terminal is read while the session takes more.
+        let reads = lines.is_open() && joined.session.client.has_room();
+        let also = reads.then(|| stdin.as_fd());
+        let wake = joined.deadline().into_iter().chain(leaving.until);
+        let wake = wake.chain(leaving.since.map(|since| since + CONFIRM_MAX)).min();
+        let typed = carrier::wait(&[&*joined.carrier], also, wake, &clock, &mut ready)?;
+        joined.step(&ready[0])?;
+        if typed {
+            lines.read()?;
+        }
+    }
+}
+
+/// Gives the session what was typed, as long as it takes more.
+fn take_lines(lines: &mut Lines, session: &mut Session) {
+    // Before it is let in, commands would go nowhere.
+    while session.client.is_online() && session.client.has_room() {
+        let Some(line) = lines.next_line() else { break };
+        session.line(&line);
+    }
+}
+
+/// `--peer` with a port: waits for one other program, and is server and client in one.
+pub(super) fn wait_for_peer(args: &JoinArgs, address: SocketAddr) -> Outcome {
+    let clock = Clock::start();
+    let lang = args.common.lang();
+    let name = nick(None, lang);
+    let carrier = carrier::open(args.common.over, Side::Listen(address), args.common.bad(), clock)?;
+    let at = carrier.local_addr();
+    let wait =
+        lang.pick("waiting for the other at", "esperando o outro em", "esperando al otro en");
+    eprintln!("{wait} {at}");
+    let limits = ServerLimits { peers_max: 2, ..ServerLimits::default() };
+    let mut hosting = Hosting::new(carrier, limits);
+    let own = PeerId { address: at, number: u64::MAX };
+    let mut session = Session::new(args, name, Wire::Stream, clock);
+    session.client.call_me("host");
+    let stop = Stop::on_signals()?;
+    let (mut lines, mut ready) = (Lines::default(), Vec::new());
+    let stdin = io::stdin();
+    let mut until = None;
+    loop {
+        let now = clock.now();
+        take_lines(&mut lines, &mut session);
+        exchange(&mut hosting, &mut session, own, now);
+        for line in session.lines.drain(..) {
+            say!("{line}");
+        }
+        let over = lines.is_over() && session.is_done() && !io::stdin().is_terminal();
+        if (over || stop.is_asked() || session.client.is_over()) && until.is_none() {
+            hosting.server.stop();
+            hosting.flush(Some(own));
+            until = Some(now + LAST_WORDS);
+        }
+        if let Some(until) = until
+            && (now >= until || !hosting.carrier.has_work())
+        {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let also = (lines.is_open() && session.client.has_room()).then(|| stdin.as_fd());
+        let wake = [hosting.deadline(), session.deadline(), until].into_iter().flatten().min();
+        let typed = carrier::wait(&[&*hosting.carrier], also, wake, &clock, &mut ready)?;
+        hosting.step(clock.now(), &ready[0])?;
+        session.client.handle_timeout(clock.now());
+        if typed {
+            lines.read()?;
+        }
+    }
+}
+
+/// Between a server and a client in one program frames go without a carrier.
+fn exchange(hosting: &mut Hosting, session: &mut Session, own: PeerId, now: Instant) {
+    if session.client.poll_connect(now) {
+        hosting.server.connected(now, own);
+        session.client.connected(now);
+    }
+    loop {
+        session.events();
+        let mut moved = false;
+        let framed = |frame: &[u8]| [&Frames::prefix(frame.len())[..], frame].concat();
+        while let Some(frame) = session.client.poll_talk() {
+            hosting.server.handle_bytes(now, own, Lane::Talk, &framed(&frame));
+            moved = true;
+        }
+        while let Some(frame) = session.client.poll_bulk() {
+            hosting.server.handle_bytes(now, own, Lane::Bulk, &framed(&frame));
+            moved = true;
+        }
+        hosting.flush(Some(own));
+        while let Some(frame) = hosting.server.poll_talk(own) {
+            session.client.handle_bytes(now, Lane::Talk, &framed(&frame));
+            moved = true;
+        }
+        while let Some(frame) = hosting.server.poll_bulk(own) {
+            session.client.handle_bytes(now, Lane::Bulk, &framed(&frame));
+            moved = true;
+        }
+        while hosting.server.poll_event().is_some() {}
+        if !moved {
+            return;
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! `rdtp chat load`: a thousand real connections from one program, and how long messages take.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fs, process::ExitCode};
+
+use clap::Args;
+use rdtp::{
+    app::chat::{Client, ClientConfig, Event, Frame, Kind, Lane, Place, Target, Wire},
+    net::Clock,
+    quantity::Span,
+    rng::Seed,
+    time::Instant,
+};
+
+use super::{Common, with_port};
+use crate::cli::{
+    Failure, Outcome,
+    carrier::{self, Carrier, News, Side, send_frame},
+    transfer::resolve,
+};
+
+/// Let many users chat with a server from one program, and measure
+///
+/// Each user joins a room and says something again and again. Prints how many were connected, how many
+/// messages arrived where they should, and how long they took. With --flood one more user says as much as
+/// it can, and the times with and without it are compared. --server-pid reads the server's memory.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Server, as HOST[:PORT]
+    address: String,
+    #[command(flatten)]
+    common: Common,
+    /// Users
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    users: usize,
+    /// Users in each room
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    members: usize,
+    /// Time between two messages of a user
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    every: Span,
+    /// How long to measure
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    span: Span,
+    /// Measure again with one user who says as much as it can
+    #[arg(long)]
+    flood: bool,
+    /// Process whose memory is the server's
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+}
+
+struct User {
+    client: Client,
+    carrier: Box<dyn Carrier>,
+    peer: Option<rdtp::app::chat::PeerId>,
+    says_at: Instant,
+    said: u64,
+}
+
+/// What was measured in one span.
+#[derive(Debug, Default)]
+struct Measure {
+    said: u64,
+    heard: u64,
+    times: Vec<Duration>,
+}
+
+struct Load<'a> {
+    options: &'a Options,
+    clock: Clock,
+    address: SocketAddr,
+    users: Vec<User>,
+    said_at: BTreeMap<String, Instant>,
+    measure: Measure,
+    talking: bool,
+    /// The flooder's connection, and the number of its next message.
+    flood: Option<(User, u64)>,
+}
+
+pub(super) fn run(options: &Options) -> Outcome {
+    let clock = Clock::start();
+    let address = resolve(&with_port(&options.address, None))?;
+    let mut load = Load {
+        options,
+        clock,
+        address,
+        users: Vec::new(),
+        said_at: BTreeMap::new(),
+        measure: Measure::default(),
+        talking: false,
+        flood: None,
+    };
+    for n in 0..options.users {
+        let user = load.user(&format!("user-{n}"))?;
+        load.users.push(user);
+    }
+    let limit = clock.now() + Duration::from_mins(1);
+    let room = |n: usize| format!("/join room-{}", n / options.members.max(1));
+    load.run_until(limit, |load| load.users.iter().all(|user| user.client.is_online()))?;
+    let online = load.users.iter().filter(|user| user.client.is_online()).count();
+    let seconds = clock.now().since_epoch().as_secs_f64();
+    say!(
+        "{online} of {} users over {} connected in {seconds:.2} s",
+        options.users,
+        options.common.over
+    );
+    if online < options.users {
+        return Err(Failure(
+            "not everybody was let in; are there enough descriptors? ulimit -n".into(),
+        ));
+    }
+    for (n, user) in load.users.iter_mut().enumerate() {
+        user.client.handle_line(clock.now(), &room(n));
+    }
+    load.pause(Duration::from_secs(2))?;
+    let quiet = load.measured("")?;
+    if options.flood {
+        let user = load.user("flooder")?;
+        load.flood = Some((user, 0));
+        load.pause(Duration::from_secs(1))?;
+        let flooded = load.measured("with a flooder, ")?;
+        let times = flooded.as_secs_f64() / quiet.as_secs_f64();
+        say!("the flooder made p99 {times:.2} times as long");
+    }
+    if let Some(pid) = options.server_pid {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        for line in
+            status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+        {
+            say!("server {}", line.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Load<'_> {
+    fn user(&self, nick: &str) -> Result<User, Failure> {
+        let common = &self.options.common;
+        let carrier =
+            carrier::open(common.over, Side::Call(self.address), common.bad(), self.clock)?;
+        let client = Client::new(ClientConfig::new(nick, carrier::secret(), carrier.wire()));
+        Ok(User { client, carrier, peer: None, says_at: Instant::ZERO, said: 0 })
+    }
+
+    /// Measures for a span; returns the 99th of 100 times.
+    fn measured(&mut self, what: &str) -> Result<Duration, Failure> {
+        let every = self.options.every.0;
+        let mut rng = Seed::new(1).split("load").rng();
+        let now = self.clock.now();
+        for user in &mut self.users {
+            let nanos = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
+            user.says_at = now + Duration::from_nanos(rng.below(nanos));
+        }
+        self.measure = Measure::default();
+        self.talking = true;
+        self.pause(self.options.span.0)?;
+        self.talking = false;
+        // What is on its way may arrive.
+        self.pause(Duration::from_secs(1))?;
+        let Measure { said, heard, mut times } = core::mem::take(&mut self.measure);
+        times.sort_unstable();
+        let rank = |share: usize| {
+            times
+                .get((times.len() * share / 1000).min(times.len().max(1) - 1))
+                .copied()
+                .unwrap_or_default()
+        };
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        say!(
+            "{what}{said} messages said, heard {heard} times; p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, \
+             max {:.2} ms",
+            ms(rank(500)),
+            ms(rank(990)),
+            ms(rank(999)),
+            ms(rank(1000)),
+        );
+        Ok(rank(990))
+    }
+
+    fn pause(&mut self, time: Duration) -> Result<(), Failure> {
+        let until = self.clock.now() + time;
+        self.run_until(until, |_| false)
+    }
+
+    fn run_until(&mut self, until: Instant, done: impl Fn(&Self) -> bool) -> Result<(), Failure> {
+        let mut ready = Vec::new();
+        while self.clock.now() < until && !done(self) {
+            let mut wake = until;
+            for at in 0..self.users.len() {
+                wake = wake.min(self.serve(at));
+            }
+            if let Some((mut user, number)) = self.flood.take() {
+                let number = flood(&mut user, number);
+                wake = wake.min(self.clock.now() + Duration::from_millis(1));
+                flush(&mut user, self.clock.now());
+                self.flood = Some((user, number));
+            }
+            let flooder = self.flood.iter().map(|(user, _)| &*user.carrier);
+            let carriers: Vec<&dyn Carrier> =
+                self.users.iter().map(|user| &*user.carrier).chain(flooder).collect();
+            carrier::wait(&carriers, None, Some(wake), &self.clock, &mut ready)?;
+            let now = self.clock.now();
+            let quiet = |flags: &[rustix::event::PollFlags]| flags.iter().all(|f| f.is_empty());
+            for (user, ready) in self.users.iter_mut().zip(&ready) {
+                let due = user.carrier.deadline().is_some_and(|at| at <= now);
+                if due || !quiet(ready) {
+                    step(user, ready, now)?;
+                }
+            }
+            if let (Some((user, _)), Some(ready)) = (&mut self.flood, ready.last()) {
+                step(user, ready, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One user says and hears; returns when it wants to be called again.
+    fn serve(&mut self, at: usize) -> Instant {
+        let now = self.clock.now();
+        let Some(user) = self.users.get_mut(at) else { return now };
+        user.client.handle_timeout(now);
+        if self.talking && user.says_at <= now {
+            user.says_at = user.says_at + self.options.every.0;
+            user.said += 1;
+            let text = format!("{at}-{}", user.said);
+            let room = format!("room-{}", at / self.options.members.max(1));
+            if user.client.say(now, Kind::Text, Place::Room(room), &text).is_ok() {
+                self.said_at.insert(text, now);
+                self.measure.said += 1;
+            }
+        }
+        flush(user, now);
+        while let Some(event) = user.client.poll_event() {
+            if let Event::Said { text, place: Place::Room(_), .. } = event
+                && let Some(&said_at) = self.said_at.get(&text)
+            {
+                self.measure.heard += 1;
+                self.measure.times.push(now - said_at);
+            }
+        }
+        let mut wake = user.client.poll_timeout().unwrap_or(Instant::MAX);
+        if self.talking {
+            wake = wake.min(user.says_at);
+        }
+        wake.min(user.carrier.deadline().unwrap_or(Instant::MAX))
+    }
+}
+
+fn flush(user: &mut User, now: Instant) {
+    if user.client.poll_connect(now) {
+        user.peer = user.carrier.connect().ok();
+    }
+    let Some(peer) = user.peer else { return };
+    while user.carrier.has_room(peer, Lane::Talk) {
+        let Some(frame) = user.client.poll_talk() else { break };
+        send_frame(&mut *user.carrier, peer, Lane::Talk, &frame);
+    }
+}
+
+/// Says as much as its carrier takes, past every limit of an honest client.
+fn flood(user: &mut User, mut number: u64) -> u64 {
+    let Some(peer) = user.peer.filter(|_| user.client.is_online()) else { return number };
+    for _ in 0..200 {
+        if !user.carrier.has_room(peer, Lane::Talk) {
+            break;
+        }
+        number += 1;
+        let (kind, target) = (Kind::Text, Target::Everyone);
+        let say = Frame::Say { number, kind, target, text: "flood" };
+        send_frame(&mut *user.carrier, peer, Lane::Talk, &say.encode());
+    }
+    while user.client.poll_event().is_some() {}
+    number
+}
+
+fn step(user: &mut User, ready: &[rustix::event::PollFlags], now: Instant) -> Result<(), Failure> {
+    let mut news = Vec::new();
+    user.carrier.step(ready, &mut news)?;
+    for item in news {
+        match item {
+            News::Opened(_) => user.client.connected(now),
+            News::Bytes(_, lane, bytes) => user.client.handle_bytes(now, lane, &bytes),
+            News::Datagram(_, bytes) => user.client.handle_datagram(now, &bytes),
+            News::Closed(_) => {
+                user.peer = None;
+                user.client.disconnected(now);
+            }
+        }
+    }
+    if user.carrier.wire() == Wire::Datagram {
+        user.client.handle_timeout(now);
+    }
+    Ok(())
+}

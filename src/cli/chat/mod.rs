@@ -1,0 +1,291 @@
+//! `rdtp chat`: a server for thousands, a client for one, and two who talk without a server.
+
+mod files;
+mod join;
+mod lines;
+mod load;
+mod serve;
+mod simulate;
+
+use core::{net::SocketAddr, str::FromStr};
+use std::{env, io::IsTerminal as _, net::ToSocketAddrs, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand, ValueEnum};
+use rdtp::{
+    app::chat::{Lang, check_nick},
+    link::Profile,
+    quantity::ByteSize,
+};
+
+use super::{
+    Failure, Outcome,
+    carrier::{Bad, Over},
+    network::seed_or_new,
+    refuse,
+    transfer::resolve,
+};
+
+/// The port of the chat when none is given.
+pub(crate) const PORT: u16 = 5555;
+
+/// Chat over any carrier: rooms, private messages, files
+///
+/// An address joins the server there, a port alone serves. Lines are said in the room; /help shows the
+/// commands. When the input ends, the program waits until everything is confirmed, and goes.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(after_long_help = super::network::FAULTS)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// Server to join, as [NICK@]HOST[:PORT] or HOST PORT; a port alone serves
+    #[arg(value_name = "[NICK@]ADDR", num_args = 1..=2)]
+    target: Vec<String>,
+    #[command(flatten)]
+    join: JoinArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    Serve(serve::Options),
+    Load(load::Options),
+    Simulate(simulate::Options),
+}
+
+/// What a client and a server choose alike.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Common {
+    /// What is below: tcp, udp (some datagrams arrive), rdt (the transport), rdt3.0, gbn or sr (the
+    /// machines of the textbook)
+    #[arg(long, value_name = "CARRIER", default_value = "tcp")]
+    over: Over,
+    /// Bad network in the path, in front of udp, rdt, rdt3.0, gbn and sr
+    #[arg(long, value_name = "FAULTS")]
+    link: Option<Profile>,
+    /// Seed of all chance in it; without one a new seed is drawn and printed
+    #[arg(long, value_name = "N", requires = "link")]
+    seed: Option<u64>,
+    /// Language; by default that of the locale
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+}
+
+impl Common {
+    fn bad(&self) -> Option<Bad> {
+        let profile = self.link.clone()?;
+        let seed = seed_or_new(self.seed);
+        eprintln!("link {profile}, seed {seed}");
+        Some(Bad { profile, seed })
+    }
+
+    fn lang(&self) -> Lang {
+        self.lang.map_or_else(of_locale, |lang| match lang {
+            Language::En => Lang::En,
+            Language::Pt => Lang::Pt,
+            Language::Es => Lang::Es,
+        })
+    }
+}
+
+/// The language of the environment, as the C library chooses it.
+fn of_locale() -> Lang {
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+    locale.map_or(Lang::En, |locale| Lang::of_locale(&locale))
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    /// English
+    En,
+    /// Portuguese
+    Pt,
+    /// Spanish
+    Es,
+}
+
+/// How to join.
+#[derive(Clone, Debug, Args)]
+pub(super) struct JoinArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Talk to one other program without a server between: a port alone waits for it
+    #[arg(long)]
+    peer: bool,
+    /// Serve at the address when nobody answers there
+    #[arg(long)]
+    or_serve: bool,
+    /// Do not serve when nobody answers, whatever else says so
+    #[arg(long)]
+    no_fallback: bool,
+    /// Show one's own messages too
+    #[arg(long)]
+    echo: bool,
+    /// Directory for files that are accepted
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    into: PathBuf,
+    /// Accept every file that is offered
+    #[arg(long)]
+    accept: bool,
+    /// Largest file to accept
+    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    max_size: ByteSize,
+}
+
+/// Where to go, read from the words of the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Goal {
+    /// Wait at this port.
+    Serve(u16),
+    /// Join.
+    Join { nick: Option<String>, host: String },
+}
+
+impl Goal {
+    /// S4-01: one argument, a port, serves; an address, or an address and a port, joins.
+    fn of(words: &[String]) -> Result<Self, String> {
+        let (first, port) = match words {
+            [first] => (first.as_str(), None),
+            [first, port] => {
+                let port = u16::from_str(port).map_err(|_| format!("{port:?} is no port"))?;
+                (first.as_str(), Some(port))
+            }
+            _ => return Err("say where: a port to serve at, or an address to join".to_owned()),
+        };
+        if let (None, Ok(port)) = (port, u16::from_str(first)) {
+            return Ok(Self::Serve(port));
+        }
+        let (nick, host) = match first.rsplit_once('@') {
+            Some((nick, host)) => (Some(nick.to_owned()), host),
+            None => (None, first),
+        };
+        if let Some(Err(error)) = nick.as_deref().map(check_nick) {
+            return Err(format!("{}: {error}", nick.unwrap_or_default()));
+        }
+        Ok(Self::Join { nick, host: with_port(host, port) })
+    }
+}
+
+/// The address with a port: the one it has, the one given beside it, or the usual one.
+fn with_port(host: &str, port: Option<u16>) -> String {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if bare.parse::<core::net::Ipv6Addr>().is_ok() {
+        return format!("[{bare}]:{}", port.unwrap_or(PORT));
+    }
+    match port {
+        Some(port) => format!("{host}:{port}"),
+        None if host.contains(':') => host.to_owned(),
+        None => format!("{host}:{PORT}"),
+    }
+}
+
+/// Where to listen: an address, a port alone (everywhere), or nothing (the usual port).
+fn listen_at(text: Option<&str>) -> Result<SocketAddr, Failure> {
+    let port = match text {
+        None => PORT,
+        Some(text) => match text.parse() {
+            Ok(port) => port,
+            Err(_) => return resolve(&with_port(text, None)),
+        },
+    };
+    // Both families where the system has both.
+    let both = SocketAddr::from(([0_u16; 8], port));
+    let usable = std::net::UdpSocket::bind(SocketAddr::from(([0_u16; 8], 0))).is_ok();
+    Ok(if usable { both } else { SocketAddr::from(([0; 4], port)) })
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    match &options.part {
+        Some(Part::Serve(options)) => return serve::run(options),
+        Some(Part::Load(options)) => return load::run(options),
+        Some(Part::Simulate(options)) => return Ok(simulate::run(options)),
+        None => {}
+    }
+    let args = &options.join;
+    match Goal::of(&options.target).unwrap_or_else(|error| refuse(error)) {
+        Goal::Serve(port) if args.peer => {
+            join::wait_for_peer(args, listen_at(Some(&port.to_string()))?)
+        }
+        Goal::Serve(port) => serve::run(&serve::Options::at(port, &args.common)),
+        Goal::Join { nick, host } => {
+            let address = resolve_for(&host, args)?;
+            join::join(args, nick, address)
+        }
+    }
+}
+
+/// The first address of a host; of one with several, an IPv4 address where the carrier's other side
+/// is likely to be one of this machine's simple programs.
+fn resolve_for(host: &str, args: &JoinArgs) -> Result<SocketAddr, Failure> {
+    let first = resolve(host)?;
+    if args.peer || !first.is_ipv6() {
+        return Ok(first);
+    }
+    let all = host.to_socket_addrs().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    Ok(all.into_iter().find(SocketAddr::is_ipv4).unwrap_or(first))
+}
+
+/// The name to ask for: the one given, the one typed at a terminal, or none, which becomes the
+/// address (C4).
+fn nick(given: Option<String>, lang: Lang) -> Option<String> {
+    if given.is_some() || !std::io::stdin().is_terminal() {
+        return given;
+    }
+    let user = env::var("USER").ok().filter(|user| check_nick(user).is_ok());
+    loop {
+        let ask = lang.pick("Nickname", "Digite seu apelido para registro", "Apodo");
+        let hint = user.as_ref().map(|user| format!(" [{user}]")).unwrap_or_default();
+        eprint!("{ask}{hint}: ");
+        let mut line = String::new();
+        if std::io::stdin().read_line(&mut line).is_ok_and(|len| len == 0) {
+            return user;
+        }
+        match (line.trim(), &user) {
+            ("", Some(user)) => return Some(user.clone()),
+            (name, _) => match check_nick(name) {
+                Ok(name) => return Some(name.to_owned()),
+                Err(error) => eprintln!("{error}"),
+            },
+        }
+    }
+}
+
+/// What a program that was interrupted comes to: it did as it was asked.
+fn done() -> Outcome {
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goal(words: &[&str]) -> Result<Goal, String> {
+        Goal::of(&words.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    fn join(nick: Option<&str>, host: &str) -> Result<Goal, String> {
+        Ok(Goal::Join { nick: nick.map(ToOwned::to_owned), host: host.to_owned() })
+    }
+
+    #[test]
+    fn a_port_serves_and_an_address_joins() {
+        assert_eq!(goal(&["5555"]), Ok(Goal::Serve(5555)));
+        assert_eq!(goal(&["ana@host:7"]), join(Some("ana"), "host:7"));
+        assert_eq!(goal(&["192.168.122.9", "8090"]), join(None, "192.168.122.9:8090"));
+        assert_eq!(goal(&["host"]), join(None, "host:5555"));
+        assert_eq!(goal(&["::1"]), join(None, "[::1]:5555"));
+        assert_eq!(goal(&["a@[::1]:9"]), join(Some("a"), "[::1]:9"));
+        assert!(goal(&["host", "port"]).is_err());
+        assert!(goal(&["two words@host"]).is_err());
+        assert!(goal(&[]).is_err());
+    }
+
+    #[test]
+    fn everywhere_unless_an_address_is_given() {
+        assert_eq!(listen_at(None).unwrap().port(), PORT);
+        assert!(listen_at(Some("0")).unwrap().ip().is_unspecified());
+        let here = "127.0.0.1:7";
+        assert_eq!(listen_at(Some(here)).unwrap(), here.parse().unwrap());
+        assert_eq!(listen_at(Some("127.0.0.1")).unwrap().port(), PORT);
+    }
+}
