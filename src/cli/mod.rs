@@ -85,7 +85,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
-    Chat(chat::Options),
+    Chat(Box<chat::Options>),
     Lab(lab::Options),
     Run(run::Options),
     Machine(machine::Options),

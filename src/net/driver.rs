@@ -168,6 +168,7 @@ impl<E: Endpoint> Driver<E> {
             Some(wakeups) => Ok(wakeups.waker()),
             None => Ok(self.wakeups.insert(Wakeups::new()?).waker()),
         }
+    }
 
     /// Makes the bad network another one from now on; what is on its way keeps its fate. False when
     /// there is none to be changed.

@@ -163,7 +163,7 @@ impl Chat {
     pub fn run(self) -> ChatReport {
         let mut run = Run::new(self);
         run.plan_ahead();
-        let limit = Instant::ZERO + self.span + Duration::from_secs(120);
+        let limit = Instant::ZERO + self.span + Duration::from_mins(2);
         while let Some(Reverse((at, _, what))) = run.events.pop()
             && at <= limit
         {
@@ -283,7 +283,7 @@ impl Run {
                     self.serve_server();
                 }
             }
-            What::ToServer(n, generation, bytes) => self.to_server(n, generation, &bytes),
+            What::ToServer(n, generation, bytes) => self.reach_server(n, generation, &bytes),
             What::ToClient(n, generation, bytes) => {
                 if self.is_current(n, generation) {
                     let client = &mut self.chatters[index(n)].client;
@@ -315,7 +315,7 @@ impl Run {
         chatter.connected && chatter.generation == generation
     }
 
-    fn to_server(&mut self, n: u32, generation: u32, bytes: &[u8]) {
+    fn reach_server(&mut self, n: u32, generation: u32, bytes: &[u8]) {
         if let (true, Some(server)) = (self.is_current(n, generation), &mut self.server) {
             server.handle_bytes(self.now, peer(n, generation), Lane::Talk, bytes);
             self.serve_server();
@@ -417,12 +417,12 @@ impl Run {
         if connects {
             self.at(now + 2 * self.plan.delay, What::Up(n, generation));
         } else {
-            self.travel(bytes, |piece| What::ToServer(n, generation, piece));
+            self.travel(&bytes, |piece| What::ToServer(n, generation, piece));
         }
     }
 
     /// Bytes on their way, cut where it happens.
-    fn travel(&mut self, bytes: Vec<u8>, what: impl Fn(Vec<u8>) -> What) {
+    fn travel(&mut self, bytes: &[u8], what: impl Fn(Vec<u8>) -> What) {
         let at = self.now + self.plan.delay;
         if bytes.is_empty() {
             return;
@@ -451,7 +451,7 @@ impl Run {
         let wake = server.poll_timeout();
         for (id, bytes) in out {
             let (n, generation) = of_peer(id);
-            self.travel(bytes, |piece| What::ToClient(n, generation, piece));
+            self.travel(&bytes, |piece| What::ToClient(n, generation, piece));
         }
         for id in closed {
             let (n, generation) = of_peer(id);
@@ -515,7 +515,7 @@ fn note(
             report.shown += 1;
             report.twice += u64::from(*times > 1);
             let last = &mut chatter.last[index(place)];
-            report.disordered += u64::from(message + 1 <= *last && *times == 1);
+            report.disordered += u64::from(message < *last && *times == 1);
             *last = (*last).max(message + 1);
             latency((other, message));
         }

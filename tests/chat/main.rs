@@ -1,6 +1,7 @@
 //! `rdtp chat` as its users run it: processes, real sockets, pipes.
 #![cfg(feature = "cli")]
 
+mod compat;
 mod person;
 #[path = "../support/program.rs"]
 mod program;
@@ -98,7 +99,7 @@ fn a_pipe_is_said_to_the_end() {
 #[test]
 fn files_are_agreed_on_carried_and_stored() {
     let directory = Directory::new("chat-files");
-    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 / 3) as u8).collect();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 / 3).to_le_bytes()[0]).collect();
     fs::write(directory.path("report.bin"), &bytes).expect("a file");
     let (path, into) = (directory.path("report.bin"), directory.path("in"));
     fs::create_dir(&into).expect("a directory");

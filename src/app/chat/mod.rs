@@ -44,6 +44,7 @@
 mod bucket;
 mod client;
 mod command;
+pub mod compat;
 pub mod frame;
 mod names;
 mod plain;

@@ -80,26 +80,34 @@ enum Alphabet {
 /// A list of what is allowed, since a list of what is not is never complete.
 fn alphabet(c: char) -> Option<Alphabet> {
     Some(match c {
-        'a'..='z' | 'A'..='Z' => Alphabet::Latin,
-        '0'..='9' | '-' | '_' | '.' => Alphabet::Other,
-        // Latin-1 and Latin Extended-A and -B without signs and letters like clicks.
-        '\u{C0}'..='\u{D6}'
+        // ASCII, then Latin-1 and Latin Extended-A and -B without signs and letters like clicks.
+        'a'..='z'
+        | 'A'..='Z'
+        | '\u{C0}'..='\u{D6}'
         | '\u{D8}'..='\u{F6}'
         | '\u{F8}'..='\u{1BF}'
-        | '\u{1CD}'..='\u{24F}' => Alphabet::Latin,
-        '\u{1E00}'..='\u{1EFF}' => Alphabet::Latin,
+        | '\u{1CD}'..='\u{24F}'
+        | '\u{1E00}'..='\u{1EFF}' => Alphabet::Latin,
         '\u{370}'..='\u{3FF}' | '\u{1F00}'..='\u{1FFF}' if c.is_alphabetic() => Alphabet::Greek,
         '\u{400}'..='\u{481}' | '\u{48A}'..='\u{52F}' => Alphabet::Cyrillic,
-        // Armenian, Hebrew, Arabic letters, Devanagari to Sinhala, Thai, Georgian, Kana, Han, Hangul.
-        '\u{531}'..='\u{556}' | '\u{561}'..='\u{587}' | '\u{5D0}'..='\u{5EA}' => Alphabet::Other,
-        '\u{620}'..='\u{64A}' | '\u{671}'..='\u{6D3}' => Alphabet::Other,
+        // Devanagari to Sinhala, Thai.
         '\u{900}'..='\u{DFF}' | '\u{E01}'..='\u{E4E}' if c.is_alphanumeric() => Alphabet::Other,
-        '\u{10D0}'..='\u{10FA}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' => {
-            Alphabet::Other
-        }
-        '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' => {
-            Alphabet::Other
-        }
+        // Signs; Armenian, Hebrew, Arabic letters, Georgian, Kana, Han, Hangul.
+        '0'..='9'
+        | '-'
+        | '_'
+        | '.'
+        | '\u{531}'..='\u{556}'
+        | '\u{561}'..='\u{587}'
+        | '\u{5D0}'..='\u{5EA}'
+        | '\u{620}'..='\u{64A}'
+        | '\u{671}'..='\u{6D3}'
+        | '\u{10D0}'..='\u{10FA}'
+        | '\u{3041}'..='\u{3096}'
+        | '\u{30A1}'..='\u{30FA}'
+        | '\u{3400}'..='\u{4DBF}'
+        | '\u{4E00}'..='\u{9FFF}'
+        | '\u{AC00}'..='\u{D7A3}' => Alphabet::Other,
         _ => return None,
     })
 }

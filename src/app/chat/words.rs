@@ -6,7 +6,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::time::Duration;
+use core::{fmt::Write as _, time::Duration};
 
 use super::{
     client::{Event, Place, SayError},
@@ -121,7 +121,7 @@ impl Lang {
         let mut text = format!("* {title} ({}): {}", names.len(), names.join(", "));
         if more > 0 {
             let others = self.pick("and others", "e outros", "y otros");
-            text += &format!(", {others}: {more}");
+            let _ = write!(text, ", {others}: {more}");
         }
         text
     }
@@ -135,7 +135,7 @@ impl Lang {
             let (usage, help) = (row.usage_line(), row.help[self.index()]);
             let mut line = format!("{usage:width$}  {help}");
             if row.names.len() > 1 {
-                line += &format!(" (/{})", row.names[1..].join(", /"));
+                let _ = write!(line, " (/{})", row.names[1..].join(", /"));
             }
             lines.push(line);
         }

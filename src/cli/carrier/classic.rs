@@ -83,8 +83,9 @@ impl Classical {
                 news.push(News::Bytes(address.into(), Lane::Talk, message.to_vec()));
             }
             HubEvent::Peer(address, Event::Acknowledged { .. }) => self.pump(address.into()),
-            HubEvent::Peer(address, Event::GaveUp { .. }) => self.over(address.into(), news),
-            HubEvent::Left(address) => self.over(address.into(), news),
+            HubEvent::Peer(address, Event::GaveUp { .. }) | HubEvent::Left(address) => {
+                self.over(address.into(), news);
+            }
         }
     }
 
@@ -139,7 +140,7 @@ impl Carrier for Classical {
             self.event(event, news);
         }
         let is_gone = |peer: &PeerId| {
-            let sent = self.machine(*peer).is_none_or(|machine| machine.is_idle());
+            let sent = self.machine(*peer).is_none_or(Conversation::is_idle);
             sent && self.out.get(peer).is_none_or(VecDeque::is_empty)
         };
         let gone: Vec<PeerId> = self.closing.iter().copied().filter(is_gone).collect();

@@ -12,7 +12,7 @@ mod raw;
 mod rdt;
 mod tcp;
 
-use core::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use core::{fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 use std::{
     fs::File,
     io::{self, Read as _},
@@ -176,7 +176,7 @@ pub(crate) fn open(
             ));
         }
         Over::Tcp => Box::new(tcp::Tcp::open(side, clock).map_err(failed)?),
-        Over::Udp => Box::new(raw::Udp::open(side, bad, clock).map_err(failed)?),
+        Over::Udp => Box::new(raw::Udp::open(side, bad.as_ref(), clock).map_err(failed)?),
         Over::Rdt => Box::new(rdt::Rdt::open(side, bad, clock).map_err(failed)?),
         Over::Classic(spec) => {
             Box::new(classic::Classical::open(spec, side, bad, clock).map_err(failed)?)
@@ -184,12 +184,40 @@ pub(crate) fn open(
     })
 }
 
+/// A carrier of datagrams from a port of these, the first that can be had in an order that `draw`
+/// decides (S1-11: several clients on one machine).
+pub(crate) fn open_udp_from(
+    ports: RangeInclusive<u16>,
+    draw: u64,
+    peer: SocketAddr,
+    bad: Option<&Bad>,
+    clock: Clock,
+) -> io::Result<Box<dyn Carrier>> {
+    let any = SocketAddr::new(if peer.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() }, 0);
+    let config = SocketConfig { fragments: true, ..SocketConfig::default() };
+    let count = u64::from(ports.end() - ports.start()) + 1;
+    let mut failed = io::ErrorKind::AddrInUse.into();
+    for attempt in 0..count {
+        let offset = u16::try_from(draw.wrapping_add(attempt) % count).unwrap_or_default();
+        match Socket::bind(SocketAddr::new(any.ip(), ports.start() + offset), &config) {
+            Ok(mut socket) => {
+                socket.connect(peer)?;
+                return Ok(Box::new(raw::Udp::behind(socket, Side::Call(peer), bad, clock)));
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 /// A UDP socket for this side.
-fn socket(side: Side) -> io::Result<Socket> {
+fn socket(side: Side, fragments: bool) -> io::Result<Socket> {
     let config = SocketConfig {
         recv_buffer_bytes: Some(4 << 20),
         send_buffer_bytes: Some(1 << 20),
         dual_stack: true,
+        fragments,
+        ..SocketConfig::default()
     };
     match side {
         Side::Listen(address) => Socket::bind(address, &config),
@@ -211,10 +239,19 @@ fn driver<E: Endpoint>(
     index: u64,
     clock: Clock,
 ) -> io::Result<Driver<E>> {
-    let driver = Driver::new(endpoint, socket(side)?, clock);
+    Ok(with_link(Driver::new(endpoint, socket(side, false)?, clock), side, bad, index))
+}
+
+/// A driver with its bad network.
+fn with_link<E: Endpoint>(
+    driver: Driver<E>,
+    side: Side,
+    bad: Option<&Bad>,
+    index: u64,
+) -> Driver<E> {
     let perfect = Bad { profile: Profile::default(), seed: Seed::new(Clock::unix_nanos()) };
     let bad = match (bad, side) {
-        (None, Side::Listen(_)) => return Ok(driver),
+        (None, Side::Listen(_)) => return driver,
         (None, Side::Call(_)) => &perfect,
         (Some(bad), _) => bad,
     };
@@ -224,7 +261,7 @@ fn driver<E: Endpoint>(
         Side::Call(_) => (up, down),
         Side::Listen(_) => (down, up),
     };
-    Ok(driver.with_links(out, into, NodeId(1)))
+    driver.with_links(out, into, NodeId(1))
 }
 
 /// Makes the bad network of a driver another one.

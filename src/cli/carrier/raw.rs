@@ -9,12 +9,12 @@ use rdtp::{
     ecn::Ecn,
     endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
     link::Profile,
-    net::{Clock, Driver},
+    net::{Clock, Driver, Socket},
     time::Instant,
 };
 use rustix::event::{PollFd, PollFlags};
 
-use super::{Bad, Carrier, News, Side, Traffic, driver, lost, relink};
+use super::{Bad, Carrier, News, Side, Traffic, lost, relink, socket, with_link};
 
 /// Datagrams that wait for the socket; while there are so many it wants no more.
 const OUTBOX_MAX: usize = 4_096;
@@ -46,7 +46,13 @@ impl Endpoint for Nothing {
         if !batch.put(&bytes) {
             return None;
         }
-        Some(Transmit { destination, ecn: Ecn::NotEct, size: bytes.len(), segment_size: None })
+        Some(Transmit {
+            destination,
+            ecn: Ecn::NotEct,
+            size: bytes.len(),
+            segment_size: None,
+            source: None,
+        })
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -69,9 +75,16 @@ pub(super) struct Udp {
 }
 
 impl Udp {
-    pub(super) fn open(side: Side, bad: Option<Bad>, clock: Clock) -> io::Result<Self> {
-        let driver = driver(Nothing::default(), side, bad.as_ref(), 0, clock)?;
-        Ok(Self { side, driver, clock, called: None, errors: 0 })
+    pub(super) fn open(side: Side, bad: Option<&Bad>, clock: Clock) -> io::Result<Self> {
+        Ok(Self::behind(socket(side, true)?, side, bad, clock))
+    }
+
+    /// Behind a socket that is there.
+    pub(super) fn behind(socket: Socket, side: Side, bad: Option<&Bad>, clock: Clock) -> Self {
+        // A message may be longer than a packet: then it is lost with any part of it (S0-20).
+        let driver = Driver::new(Nothing::default(), socket, clock);
+        let driver = with_link(driver, side, bad, 0);
+        Self { side, driver, clock, called: None, errors: 0 }
     }
 }
 

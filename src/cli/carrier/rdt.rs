@@ -81,18 +81,18 @@ impl Rdt {
     }
 
     fn event(&mut self, HostEvent { id, event }: HostEvent, news: &mut Vec<News>) {
-        let peer = match self.peers.get(&id) {
-            Some(&peer) => peer,
-            None => {
-                let host = self.driver.endpoint();
-                let Some(address) = host.get(id).map(Connection::peer) else { return };
-                if matches!(event, Event::Closed(_)) || matches!(self.side, Side::Call(_)) {
-                    return;
-                }
-                let peer = self.insert(id, address);
-                news.push(News::Opened(peer));
-                peer
+        let peer = if let Some(&peer) = self.peers.get(&id) {
+            peer
+        } else {
+            let Some(address) = self.driver.endpoint().get(id).map(Connection::peer) else {
+                return;
+            };
+            if matches!(event, Event::Closed(_)) || matches!(self.side, Side::Call(_)) {
+                return;
             }
+            let peer = self.insert(id, address);
+            news.push(News::Opened(peer));
+            peer
         };
         match event {
             Event::Connected if matches!(self.side, Side::Call(_)) => {

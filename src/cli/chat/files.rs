@@ -126,7 +126,7 @@ impl Files {
         out.chain(into).collect()
     }
 
-    fn say(&mut self, line: String) {
+    fn say(&mut self, line: &str) {
         self.lines.push(format!("* {line}"));
     }
 
@@ -148,15 +148,15 @@ impl Files {
                     "não é um arquivo comum",
                     "no es un archivo común",
                 );
-                return self.say(format!("{}: {why}", plain(path)));
+                return self.say(&format!("{}: {why}", plain(path)));
             }
-            Err(error) => return self.say(format!("{}: {error}", plain(path))),
+            Err(error) => return self.say(&format!("{}: {error}", plain(path))),
         };
         let chunk = if wire == Wire::Datagram { DATAGRAM_CHUNK } else { STREAM_CHUNK };
         let name = final_component(path);
         let sender = match FileSender::new(Blake3::default(), name, metadata.len(), chunk) {
             Ok(sender) => sender,
-            Err(error) => return self.say(format!("{}: {error}", plain(name))),
+            Err(error) => return self.say(&format!("{}: {error}", plain(name))),
         };
         let transfer = client.offer(to, name, metadata.len());
         let to = to.to_owned();
@@ -172,7 +172,7 @@ impl Files {
         else {
             let text =
                 self.lang.pick("No such offer.", "Não há essa oferta.", "No hay tal oferta.");
-            return self.say(text.to_owned());
+            return self.say(text);
         };
         if wanted {
             self.accept(client, now, transfer, offer);
@@ -213,7 +213,7 @@ impl Files {
             (_, Some(file)) => file.name,
             _ => return,
         };
-        self.say(format!("{}: {why}", plain(&name)));
+        self.say(&format!("{}: {why}", plain(&name)));
     }
 
     /// Acts on what a session says about files; true when that was all there was to do, and
@@ -303,7 +303,7 @@ impl Files {
             let Some(file) = self.incoming.remove(&transfer) else { return };
             self.verdict(&file);
         } else if let Some(line) = line {
-            self.say(line);
+            self.say(&line);
         }
     }
 
@@ -323,7 +323,7 @@ impl Files {
             }
             _ => return,
         };
-        self.say(line);
+        self.say(&line);
     }
 
     /// Sends what the receivers have asked for, as long as nothing of it waits already.
@@ -347,7 +347,9 @@ impl Files {
                 lines.extend(quarter(&mut out.quarters, name, sent, size));
             }
         }
-        lines.into_iter().for_each(|line| self.say(line));
+        for line in lines {
+            self.say(&line);
+        }
         for (transfer, why) in failed {
             self.end(transfer, &why);
         }
@@ -355,7 +357,7 @@ impl Files {
 
     /// Gives up what does not move.
     pub(super) fn tick(&mut self, client: &mut Client, now: Instant, wire: Wire) {
-        let limit = self.stall(wire);
+        let limit = Self::stall(wire);
         let out = self.outgoing.iter().filter(|(_, file)| file.moved_at + limit <= now);
         let out = out.map(|(transfer, file)| (*transfer, file.sender.sent(), file.sender.size()));
         let into = self.incoming.iter().filter(|(_, file)| file.moved_at + limit <= now);
@@ -373,10 +375,10 @@ impl Files {
         let out = self.outgoing.values().map(|file| file.moved_at);
         out.chain(self.incoming.values().map(|file| file.moved_at))
             .min()
-            .map(|at| at + self.stall(wire))
+            .map(|at| at + Self::stall(wire))
     }
 
-    const fn stall(&self, wire: Wire) -> Duration {
+    const fn stall(wire: Wire) -> Duration {
         match wire {
             Wire::Datagram => STALL_DATAGRAM,
             Wire::Stream => STALL_STREAM,

@@ -9,7 +9,7 @@ use std::{
 use rdtp::{
     app::chat::{
         Client, ClientConfig, Event, Frames, Kind, Lane, Lang, PeerId, ServerLimits, Verb, Wire,
-        millis, plain,
+        compat::Original, millis, plain,
     },
     link::Profile,
     net::Clock,
@@ -18,7 +18,7 @@ use rdtp::{
 use rustix::{event::PollFlags, fd::AsFd as _};
 
 use super::{
-    JoinArgs, done,
+    JoinArgs, compat,
     files::Files,
     lines::Lines,
     nick,
@@ -54,10 +54,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(args: &JoinArgs, nick: Option<String>, wire: Wire, clock: Clock) -> Self {
+    pub(super) fn new(args: &JoinArgs, nick: Option<&str>, wire: Wire, clock: Clock) -> Self {
         let lang = args.common.lang();
-        let config =
-            ClientConfig::new(nick.as_deref().unwrap_or_default(), carrier::secret(), wire);
+        let config = ClientConfig::new(nick.unwrap_or_default(), carrier::secret(), wire);
         Self {
             client: Client::new(config),
             files: Files::new(&args.into, args.max_size.0, args.accept, lang),
@@ -247,36 +246,46 @@ pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) 
     let clock = Clock::start();
     let lang = args.common.lang();
     let name = nick(given, lang);
+    if let Some(original) = args.common.compat {
+        return match compat::join(original, name.as_deref(), address, args)? {
+            compat::Ended::Well => Ok(ExitCode::SUCCESS),
+            compat::Ended::Refused => refused(args, address),
+        };
+    }
     let carrier = carrier::open(args.common.over, Side::Call(address), args.common.bad(), clock)?;
-    let session = Session::new(args, name, carrier.wire(), clock);
+    let session = Session::new(args, name.as_deref(), carrier.wire(), clock);
     let mut joined = Joined::new(session, carrier, address);
     let ended = line_mode(&mut joined)?;
     if ended == Ended::Refused {
-        if args.or_serve && !args.no_fallback {
-            eprintln!(
-                "{address}: {}",
-                lang.pick(
-                    "nobody answers there, so this program serves",
-                    "ninguém responde lá, então este programa serve",
-                    "nadie responde allí, así que este programa sirve",
-                )
-            );
-            if args.peer {
-                return wait_for_peer(args, address);
-            }
-            return serve::run(&serve::Options::at_address(address, &args.common));
-        }
+        return refused(args, address);
+    }
+    if ended == Ended::Unconfirmed {
+        let left = joined.session.client.unconfirmed();
+        return Err(Failure(format!("{left} messages were never confirmed")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody answers. C24: only then, and only where it was asked for or S4 did so, this program serves.
+fn refused(args: &JoinArgs, address: SocketAddr) -> Outcome {
+    let falls_back = args.or_serve || args.common.compat == Some(Original::S4);
+    if !falls_back || args.no_fallback {
         return Err(Failure(format!(
             "{address}: nobody answers; start a server there with rdtp chat serve {}, or serve \
              yourself with --or-serve",
             address.port()
         )));
     }
-    if ended == Ended::Unconfirmed {
-        let left = joined.session.client.unconfirmed();
-        return Err(Failure(format!("{left} messages were never confirmed")));
+    let serves = args.common.lang().pick(
+        "nobody answers there, so this program serves",
+        "ninguém responde lá, então este programa serve",
+        "nadie responde allí, así que este programa sirve",
+    );
+    eprintln!("{address}: {serves}");
+    if args.peer && args.common.compat.is_none() {
+        return wait_for_peer(args, address);
     }
-    done()
+    serve::run(&serve::Options::at_address(address, &args.common))
 }
 
 /// How a session in line mode ended.
@@ -371,7 +380,7 @@ pub(super) fn wait_for_peer(args: &JoinArgs, address: SocketAddr) -> Outcome {
     let limits = ServerLimits { peers_max: 2, ..ServerLimits::default() };
     let mut hosting = Hosting::new(carrier, limits);
     let own = PeerId { address: at, number: u64::MAX };
-    let mut session = Session::new(args, name, Wire::Stream, clock);
+    let mut session = Session::new(args, name.as_deref(), Wire::Stream, clock);
     session.client.call_me("host");
     let stop = Stop::on_signals()?;
     let (mut lines, mut ready) = (Lines::default(), Vec::new());

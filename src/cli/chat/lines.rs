@@ -23,11 +23,10 @@ impl Lines {
         let mut buffer = [0; 16 * 1024];
         let stdin = io::stdin();
         match rustix::io::read(stdin.as_fd(), &mut buffer) {
-            Ok(0) => self.ended = true,
+            // The end, or the terminal has gone.
+            Ok(0) | Err(rustix::io::Errno::IO) => self.ended = true,
             Ok(len) => self.bytes.extend_from_slice(&buffer[..len]),
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-            // The terminal has gone.
-            Err(rustix::io::Errno::IO) => self.ended = true,
             Err(error) => return Err(error.into()),
         }
         Ok(())

@@ -12,7 +12,7 @@ use rdtp::{
     time::Instant,
 };
 
-use super::{Common, with_port};
+use super::{Common, PORT, with_port};
 use crate::cli::{
     Failure, Outcome,
     carrier::{self, Carrier, News, Side, send_frame},
@@ -80,7 +80,7 @@ struct Load<'a> {
 
 pub(super) fn run(options: &Options) -> Outcome {
     let clock = Clock::start();
-    let address = resolve(&with_port(&options.address, None))?;
+    let address = resolve(&with_port(&options.address, PORT, false))?;
     let mut load = Load {
         options,
         clock,
@@ -201,7 +201,9 @@ impl Load<'_> {
                 self.users.iter().map(|user| &*user.carrier).chain(flooder).collect();
             carrier::wait(&carriers, None, Some(wake), &self.clock, &mut ready)?;
             let now = self.clock.now();
-            let quiet = |flags: &[rustix::event::PollFlags]| flags.iter().all(|f| f.is_empty());
+            let quiet = |flags: &[rustix::event::PollFlags]| {
+                flags.iter().all(rustix::event::PollFlags::is_empty)
+            };
             for (user, ready) in self.users.iter_mut().zip(&ready) {
                 let due = user.carrier.deadline().is_some_and(|at| at <= now);
                 if due || !quiet(ready) {
@@ -221,7 +223,7 @@ impl Load<'_> {
         let Some(user) = self.users.get_mut(at) else { return now };
         user.client.handle_timeout(now);
         if self.talking && user.says_at <= now {
-            user.says_at = user.says_at + self.options.every.0;
+            user.says_at += self.options.every.0;
             user.said += 1;
             let text = format!("{at}-{}", user.said);
             let room = format!("room-{}", at / self.options.members.max(1));

@@ -1,5 +1,6 @@
 //! `rdtp chat`: a server for thousands, a client for one, and two who talk without a server.
 
+mod compat;
 mod files;
 mod join;
 mod lines;
@@ -8,11 +9,11 @@ mod serve;
 mod simulate;
 
 use core::{net::SocketAddr, str::FromStr};
-use std::{env, io::IsTerminal as _, net::ToSocketAddrs, path::PathBuf, process::ExitCode};
+use std::{env, io::IsTerminal as _, net::ToSocketAddrs, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use rdtp::{
-    app::chat::{Lang, check_nick},
+    app::chat::{Lang, check_nick, compat::Original},
     link::Profile,
     quantity::ByteSize,
 };
@@ -65,12 +66,19 @@ pub(super) struct Common {
     /// Seed of all chance in it; without one a new seed is drawn and printed
     #[arg(long, value_name = "N", requires = "link")]
     seed: Option<u64>,
+    /// Speak as an original does, over tcp or udp: s0 (port 5555), s1 (12345), s3 (5000) or s4 (8090)
+    #[arg(long, value_name = "ORIGINAL")]
+    compat: Option<Original>,
     /// Language; by default that of the locale
     #[arg(long, value_enum)]
     lang: Option<Language>,
 }
 
 impl Common {
+    fn port(&self) -> u16 {
+        self.compat.map_or(PORT, Original::port)
+    }
+
     fn bad(&self) -> Option<Bad> {
         let profile = self.link.clone()?;
         let seed = seed_or_new(self.seed);
@@ -106,6 +114,7 @@ enum Language {
 
 /// How to join.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct JoinArgs {
     #[command(flatten)]
     common: Common,
@@ -143,7 +152,7 @@ enum Goal {
 
 impl Goal {
     /// S4-01: one argument, a port, serves; an address, or an address and a port, joins.
-    fn of(words: &[String]) -> Result<Self, String> {
+    fn of(words: &[String], usual: u16) -> Result<Self, String> {
         let (first, port) = match words {
             [first] => (first.as_str(), None),
             [first, port] => {
@@ -162,30 +171,27 @@ impl Goal {
         if let Some(Err(error)) = nick.as_deref().map(check_nick) {
             return Err(format!("{}: {error}", nick.unwrap_or_default()));
         }
-        Ok(Self::Join { nick, host: with_port(host, port) })
+        Ok(Self::Join { nick, host: with_port(host, port.unwrap_or(usual), port.is_some()) })
     }
 }
 
-/// The address with a port: the one it has, the one given beside it, or the usual one.
-fn with_port(host: &str, port: Option<u16>) -> String {
+/// The address with a port: the one it has, or this one, which is always taken when it was `given`
+/// beside the address.
+fn with_port(host: &str, port: u16, given: bool) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if bare.parse::<core::net::Ipv6Addr>().is_ok() {
-        return format!("[{bare}]:{}", port.unwrap_or(PORT));
+        return format!("[{bare}]:{port}");
     }
-    match port {
-        Some(port) => format!("{host}:{port}"),
-        None if host.contains(':') => host.to_owned(),
-        None => format!("{host}:{PORT}"),
-    }
+    if host.contains(':') && !given { host.to_owned() } else { format!("{host}:{port}") }
 }
 
 /// Where to listen: an address, a port alone (everywhere), or nothing (the usual port).
-fn listen_at(text: Option<&str>) -> Result<SocketAddr, Failure> {
+fn listen_at(text: Option<&str>, usual: u16) -> Result<SocketAddr, Failure> {
     let port = match text {
-        None => PORT,
+        None => usual,
         Some(text) => match text.parse() {
             Ok(port) => port,
-            Err(_) => return resolve(&with_port(text, None)),
+            Err(_) => return resolve(&with_port(text, usual, false)),
         },
     };
     // Both families where the system has both.
@@ -202,13 +208,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
         None => {}
     }
     let args = &options.join;
-    match Goal::of(&options.target).unwrap_or_else(|error| refuse(error)) {
-        Goal::Serve(port) if args.peer => {
-            join::wait_for_peer(args, listen_at(Some(&port.to_string()))?)
+    let usual = args.common.port();
+    match Goal::of(&options.target, usual).unwrap_or_else(|error| refuse(error)) {
+        Goal::Serve(port) if args.peer && args.common.compat.is_none() => {
+            join::wait_for_peer(args, listen_at(Some(&port.to_string()), usual)?)
         }
         Goal::Serve(port) => serve::run(&serve::Options::at(port, &args.common)),
         Goal::Join { nick, host } => {
-            let address = resolve_for(&host, args)?;
+            let address = resolve_for(&host)?;
             join::join(args, nick, address)
         }
     }
@@ -216,9 +223,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
 
 /// The first address of a host; of one with several, an IPv4 address where the carrier's other side
 /// is likely to be one of this machine's simple programs.
-fn resolve_for(host: &str, args: &JoinArgs) -> Result<SocketAddr, Failure> {
+fn resolve_for(host: &str) -> Result<SocketAddr, Failure> {
     let first = resolve(host)?;
-    if args.peer || !first.is_ipv6() {
+    if !first.is_ipv6() {
         return Ok(first);
     }
     let all = host.to_socket_addrs().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
@@ -250,31 +257,26 @@ fn nick(given: Option<String>, lang: Lang) -> Option<String> {
     }
 }
 
-/// What a program that was interrupted comes to: it did as it was asked.
-fn done() -> Outcome {
-    Ok(ExitCode::SUCCESS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn goal(words: &[&str]) -> Result<Goal, String> {
-        Goal::of(&words.iter().map(ToString::to_string).collect::<Vec<_>>())
+        Goal::of(&words.iter().map(ToString::to_string).collect::<Vec<_>>(), PORT)
     }
 
-    fn join(nick: Option<&str>, host: &str) -> Result<Goal, String> {
-        Ok(Goal::Join { nick: nick.map(ToOwned::to_owned), host: host.to_owned() })
+    fn join(nick: Option<&str>, host: &str) -> Goal {
+        Goal::Join { nick: nick.map(ToOwned::to_owned), host: host.to_owned() }
     }
 
     #[test]
     fn a_port_serves_and_an_address_joins() {
         assert_eq!(goal(&["5555"]), Ok(Goal::Serve(5555)));
-        assert_eq!(goal(&["ana@host:7"]), join(Some("ana"), "host:7"));
-        assert_eq!(goal(&["192.168.122.9", "8090"]), join(None, "192.168.122.9:8090"));
-        assert_eq!(goal(&["host"]), join(None, "host:5555"));
-        assert_eq!(goal(&["::1"]), join(None, "[::1]:5555"));
-        assert_eq!(goal(&["a@[::1]:9"]), join(Some("a"), "[::1]:9"));
+        assert_eq!(goal(&["ana@host:7"]), Ok(join(Some("ana"), "host:7")));
+        assert_eq!(goal(&["192.168.122.9", "8090"]), Ok(join(None, "192.168.122.9:8090")));
+        assert_eq!(goal(&["host"]), Ok(join(None, "host:5555")));
+        assert_eq!(goal(&["::1"]), Ok(join(None, "[::1]:5555")));
+        assert_eq!(goal(&["a@[::1]:9"]), Ok(join(Some("a"), "[::1]:9")));
         assert!(goal(&["host", "port"]).is_err());
         assert!(goal(&["two words@host"]).is_err());
         assert!(goal(&[]).is_err());
@@ -282,10 +284,10 @@ mod tests {
 
     #[test]
     fn everywhere_unless_an_address_is_given() {
-        assert_eq!(listen_at(None).unwrap().port(), PORT);
-        assert!(listen_at(Some("0")).unwrap().ip().is_unspecified());
+        assert_eq!(listen_at(None, PORT).unwrap().port(), PORT);
+        assert!(listen_at(Some("0"), PORT).unwrap().ip().is_unspecified());
         let here = "127.0.0.1:7";
-        assert_eq!(listen_at(Some(here)).unwrap(), here.parse().unwrap());
-        assert_eq!(listen_at(Some("127.0.0.1")).unwrap().port(), PORT);
+        assert_eq!(listen_at(Some(here), PORT).unwrap(), here.parse().unwrap());
+        assert_eq!(listen_at(Some("127.0.0.1"), PORT).unwrap().port(), PORT);
     }
 }

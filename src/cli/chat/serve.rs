@@ -12,7 +12,7 @@ use rdtp::{
 };
 use serde_json::{Value, json};
 
-use super::{Common, Outcome, listen_at};
+use super::{Common, Outcome, compat, listen_at};
 use crate::cli::{
     carrier::{self, Carrier, News, Side, send_frame},
     stop::Stop,
@@ -163,8 +163,11 @@ impl Hosting {
 
 pub(super) fn run(options: &Options) -> Outcome {
     let clock = Clock::start();
-    let address = listen_at(options.address.as_deref())?;
     let common = &options.common;
+    let address = listen_at(options.address.as_deref(), common.port())?;
+    if let Some(original) = common.compat {
+        return compat::serve(original, address, common);
+    }
     let side = Side::Listen(address);
     let carrier = carrier::open(common.over, side, common.bad(), clock)?;
     let log = Log { json: options.json, verbose: options.verbose, clock };

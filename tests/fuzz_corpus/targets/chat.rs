@@ -92,9 +92,9 @@ pub(super) fn frames(data: &[u8]) {
             _ => converse(&mut server, &mut clients[own], now, ids[own]),
         }
         server.handle_timeout(now);
-        clients.iter_mut().for_each(|client| client.handle_timeout(now));
         drain(&mut server);
         for client in &mut clients {
+            client.handle_timeout(now);
             while client.poll_event().is_some() {}
             assert!(client.unconfirmed() <= 1_024);
         }

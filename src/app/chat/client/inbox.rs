@@ -89,7 +89,7 @@ impl Client {
         self.epoch = epoch;
         self.state = State::Online;
         self.failures = 0;
-        self.nick = nick.to_owned();
+        nick.clone_into(&mut self.nick);
         self.ping_at = now + self.config.ping_every;
         // A little less than the server allows, since its bucket fills while frames travel.
         let burst = rate.burst.saturating_sub(1).max(1);
@@ -248,7 +248,7 @@ impl Client {
             Frame::Renamed { old, new } => {
                 let me = is_me(old);
                 if me {
-                    self.nick = new.to_owned();
+                    new.clone_into(&mut self.nick);
                 }
                 if self.place == Place::User(old.to_owned()) {
                     self.place = Place::User(new.to_owned());
@@ -279,30 +279,26 @@ impl Client {
                 let (from, name) = (nick.to_owned(), name.to_owned());
                 self.events.push_back(Event::Offered { transfer, from, name, size });
             }
-            Frame::Answer { transfer, wanted } => {
-                if self.transfers.get(&transfer).is_some_and(|ours| ours.sending) {
-                    if !wanted {
-                        self.transfers.remove(&transfer);
-                    }
-                    self.events.push_back(Event::Answered { transfer, wanted });
+            Frame::Answer { transfer, wanted }
+                if self.transfers.get(&transfer).is_some_and(|ours| ours.sending) =>
+            {
+                if !wanted {
+                    self.transfers.remove(&transfer);
                 }
+                self.events.push_back(Event::Answered { transfer, wanted });
             }
             Frame::Credit { transfer, bytes } => {
                 if let Some(ours) = self.transfers.get_mut(&transfer).filter(|ours| ours.sending) {
                     ours.granted = ours.granted.max(bytes);
                 }
             }
-            Frame::File { transfer, message } => {
-                if self.transfers.contains_key(&transfer) {
-                    self.grant(transfer, message.len());
-                    let message = message.to_vec();
-                    self.events.push_back(Event::File { transfer, message });
-                }
+            Frame::File { transfer, message } if self.transfers.contains_key(&transfer) => {
+                self.grant(transfer, message.len());
+                let message = message.to_vec();
+                self.events.push_back(Event::File { transfer, message });
             }
-            Frame::FileEnd { transfer, why } => {
-                if self.transfers.remove(&transfer).is_some() {
-                    self.events.push_back(Event::FileEnded { transfer, why });
-                }
+            Frame::FileEnd { transfer, why } if self.transfers.remove(&transfer).is_some() => {
+                self.events.push_back(Event::FileEnded { transfer, why });
             }
             _ => {}
         }

@@ -415,7 +415,7 @@ fn a_file_goes_as_fast_as_it_is_asked_for_and_no_faster() {
     net.clients[1].1.answer(theirs, true);
     net.run();
     for _ in 0..100 {
-        net.clients[0].1.file(transfer, &[2; 60_000]);
+        net.clients[0].1.file(transfer, &vec![2; 60_000]);
     }
     net.run();
     let ended = net.heard(0).into_iter().filter(|e| matches!(e, Event::FileEnded { .. }));

@@ -105,7 +105,7 @@ impl Server {
         };
         let said = Frame::Said { origin, number, kind, target, from: &nick, text };
         let frame: Arc<[u8]> = said.encode().into();
-        let to = self.deliver(origin, number, audience, &frame);
+        let to = self.deliver(origin, number, &audience, &frame);
         self.log(ServerEvent::Said { nick, to, bytes: text.len() });
     }
 
@@ -140,7 +140,7 @@ impl Server {
         &mut self,
         origin: u64,
         number: u64,
-        audience: Audience,
+        audience: &Audience,
         frame: &Arc<[u8]>,
     ) -> usize {
         self.messages += 1;
@@ -150,7 +150,7 @@ impl Server {
             let (messages, bytes) = (limits.history_messages_max, limits.history_bytes_max);
             history.push(count, origin, frame.clone(), messages, bytes);
         };
-        let to: Vec<u64> = match &audience {
+        let to: Vec<u64> = match audience {
             Audience::Everyone => {
                 keep(&mut self.everyone);
                 self.users.keys().copied().collect()
