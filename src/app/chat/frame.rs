@@ -33,8 +33,13 @@
 //! | 40 | `Renamed` | old name, new name | server |
 //! | 41 | `Bye` | why 1 | server |
 
+mod codec;
+mod cut;
+
 use alloc::vec::Vec;
-use core::str;
+
+use codec::{Reader, Writer};
+pub use cut::Frames;
 
 /// The version of this format.
 pub const VERSION: u8 = 1;
@@ -569,137 +574,6 @@ impl Reason {
     fn from_code(code: u8) -> Self {
         let known = usize::from(code).checked_sub(1).and_then(|at| Self::ALL.get(at));
         known.copied().unwrap_or(Self::Other(code))
-    }
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-    fn byte(&mut self, byte: u8) -> &mut Self {
-        self.raw(&[byte])
-    }
-    fn int(&mut self, number: u32) -> &mut Self {
-        self.raw(&number.to_be_bytes())
-    }
-    fn long(&mut self, number: u64) -> &mut Self {
-        self.raw(&number.to_be_bytes())
-    }
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        debug_assert!(bytes.len() <= FRAME_BYTES_MAX, "callers keep the limit");
-        self.int(u32::try_from(bytes.len()).unwrap_or(u32::MAX)).raw(bytes)
-    }
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.bytes(text.as_bytes())
-    }
-    fn target(&mut self, target: Target<'_>) -> &mut Self {
-        match target {
-            Target::Everyone => self.byte(0),
-            Target::Room(room) => self.byte(1).text(room),
-            Target::User(nick) => self.byte(2).text(nick),
-        }
-    }
-    fn listing(&mut self, what: Listing<'_>) -> &mut Self {
-        match what {
-            Listing::Users => self.byte(0),
-            Listing::Rooms => self.byte(1),
-            Listing::Members(room) => self.byte(2).text(room),
-        }
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], FrameError> {
-        self.0.split_off(..len).ok_or(FrameError::Short)
-    }
-    fn raw<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
-        self.take(N)?.try_into().map_err(|_| FrameError::Short)
-    }
-    fn byte(&mut self) -> Result<u8, FrameError> {
-        Ok(self.raw::<1>()?[0])
-    }
-    fn flag(&mut self) -> Result<bool, FrameError> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(FrameError::Unknown),
-        }
-    }
-    fn int(&mut self) -> Result<u32, FrameError> {
-        Ok(u32::from_be_bytes(self.raw()?))
-    }
-    fn long(&mut self) -> Result<u64, FrameError> {
-        Ok(u64::from_be_bytes(self.raw()?))
-    }
-    fn bytes(&mut self) -> Result<&'a [u8], FrameError> {
-        let len = self.int()?;
-        self.take(usize::try_from(len).map_err(|_| FrameError::Short)?)
-    }
-    fn text(&mut self) -> Result<&'a str, FrameError> {
-        str::from_utf8(self.bytes()?).map_err(|_| FrameError::Encoding)
-    }
-    fn target(&mut self) -> Result<Target<'a>, FrameError> {
-        Ok(match self.byte()? {
-            0 => Target::Everyone,
-            1 => Target::Room(self.text()?),
-            2 => Target::User(self.text()?),
-            _ => return Err(FrameError::Unknown),
-        })
-    }
-    fn listing(&mut self) -> Result<Listing<'a>, FrameError> {
-        Ok(match self.byte()? {
-            0 => Listing::Users,
-            1 => Listing::Rooms,
-            2 => Listing::Members(self.text()?),
-            _ => return Err(FrameError::Unknown),
-        })
-    }
-}
-
-/// Cuts a carrier's bytes into frames. Holds at most one frame and what came with it.
-#[derive(Clone, Debug, Default)]
-pub struct Frames {
-    bytes: Vec<u8>,
-    /// Bytes of frames that were taken.
-    taken: usize,
-}
-
-impl Frames {
-    /// Takes the next bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
-        if self.taken == self.bytes.len() {
-            // Whoever is idle should hold nothing.
-            self.bytes = Vec::new();
-        } else {
-            self.bytes.drain(..self.taken);
-        }
-        self.taken = 0;
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// The next whole frame's bytes. Fails, and goes on failing, when its length cannot be.
-    pub fn next_frame(&mut self) -> Result<Option<&[u8]>, FrameError> {
-        let rest = &self.bytes[self.taken..];
-        let Some((prefix, rest)) = rest.split_first_chunk::<PREFIX_BYTES>() else {
-            return Ok(None);
-        };
-        let len = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| FrameError::Size)?;
-        if len > FRAME_BYTES_MAX {
-            return Err(FrameError::Size);
-        }
-        let Some(frame) = rest.get(..len) else { return Ok(None) };
-        self.taken += PREFIX_BYTES + len;
-        Ok(Some(frame))
-    }
-
-    /// What goes before a frame of this length.
-    pub fn prefix(len: usize) -> [u8; PREFIX_BYTES] {
-        u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes()
     }
 }
 

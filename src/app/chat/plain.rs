@@ -123,7 +123,7 @@ mod tests {
             ("\u{9b}2J", "\\u{9b}2J"),
             ("bell\u{7}", "bell\\x07"),
             ("del\u{7f}", "del\\x7f"),
-            ("\u{1b}]8;;http://x\u{1b}\\", "\\x1b]8;;http://x\\x1b\\"),
+            ("\u{1b}]8;;https://example.org\u{1b}\\", "\\x1b]8;;https://example.org\\x1b\\"),
             ("a\u{200b}b", "a\\u{200b}b"),
             ("a\u{2066}b\u{2069}", "a\\u{2066}b\\u{2069}"),
             ("tag\u{e0041}", "tag\\u{e0041}"),

@@ -19,6 +19,7 @@ use rdtp::{
         file::{check_name, final_component},
     },
     net::Clock,
+    time::Instant,
 };
 use rustix::fd::AsFd as _;
 
@@ -142,15 +143,12 @@ pub(super) fn join(
     let stop = Stop::on_signals()?;
     let stdin = io::stdin();
     let (mut ready, mut news, mut lines) = (Vec::new(), Vec::new(), Lines::default());
-    // What is typed fast is sent apart, since nothing else keeps two lines apart (C26).
-    let mut waiting: VecDeque<Vec<u8>> = VecDeque::new();
-    let mut next_at = clock.now();
-    let (mut open, mut ended, mut left_at) = (false, false, None);
-    let prompts = stdin.is_terminal();
+    let mut outbox = Outbox { waiting: VecDeque::new(), next_at: clock.now(), open: false };
+    let (mut ended, mut left_at) = (false, None);
     loop {
         while let Some(out) = client.poll() {
             match out {
-                Out::Send(_, bytes) => waiting.push_back(bytes),
+                Out::Send(_, bytes) => outbox.waiting.push_back(bytes),
                 Out::Print(line) => show(&line),
                 Out::File(name, bytes) => store(&args.into, &name, &bytes),
                 Out::Close(_) => {}
@@ -158,21 +156,13 @@ pub(super) fn join(
             }
         }
         let now = clock.now();
-        if open
-            && now >= next_at
-            && carrier.has_room(peer, Lane::Talk)
-            && let Some(bytes) = waiting.pop_front()
-        {
+        if let Some(bytes) = outbox.next(now) {
             carrier.send(peer, Lane::Talk, &bytes);
-            next_at = now + APART;
         }
-        if open && !ended && waiting.is_empty() && clock.now() >= next_at {
+        if !ended && outbox.is_free(now) {
             if let Some(line) = lines.next_line() {
                 typed(&mut client, original, &line);
-                if prompts {
-                    print!("{}", client.prompt());
-                    io::stdout().flush()?;
-                }
+                prompt(&client)?;
                 continue;
             }
             if lines.is_over() || stop.is_asked() {
@@ -180,41 +170,75 @@ pub(super) fn join(
                 continue;
             }
         }
-        if ended && waiting.is_empty() && !carrier.has_work() {
+        if ended && outbox.waiting.is_empty() && !carrier.has_work() {
             carrier.close(peer);
-            let until = *left_at.get_or_insert(now + APART);
-            if now >= until {
+            if now >= *left_at.get_or_insert(now + APART) {
                 return Ok(Ended::Well);
             }
         }
         let also = (lines.is_open() && !ended).then(|| stdin.as_fd());
-        let due = (!waiting.is_empty() || now < next_at).then_some(next_at);
-        let wake = [carrier.deadline(), due, left_at].into_iter().flatten().min();
+        let wake = [carrier.deadline(), outbox.due(now), left_at].into_iter().flatten().min();
         if carrier::wait(&[&*carrier], also, wake, &clock, &mut ready)? {
             lines.read()?;
         }
         carrier.step(&ready[0], &mut news)?;
         for item in news.drain(..) {
-            match item {
-                News::Opened(_) => {
-                    open = true;
-                    client.connected();
-                    if prompts {
-                        print!("{}", client.prompt());
-                        io::stdout().flush()?;
-                    }
-                }
-                News::Bytes(_, _, bytes) | News::Datagram(_, bytes) => client.message(&bytes),
-                News::Closed(_) if open && carrier.wire() == Wire::Stream => client.gone(),
-                // S1-23: a datagram met a closed port; the next may find it open (R5).
-                News::Closed(_) if open && original == Original::S1 => {
-                    show("Erro ao receber mensagem.");
-                }
-                News::Closed(_) if open => {}
-                News::Closed(_) => return Ok(Ended::Refused),
+            if let News::Opened(_) = item {
+                outbox.open = true;
+                client.connected();
+                prompt(&client)?;
+            } else if !outbox.open {
+                return Ok(Ended::Refused);
+            } else {
+                take(&mut client, original, carrier.wire(), item);
             }
         }
     }
+}
+
+/// What is typed fast is sent apart, since nothing else keeps two lines apart (C26).
+#[derive(Debug)]
+struct Outbox {
+    waiting: VecDeque<Vec<u8>>,
+    next_at: Instant,
+    open: bool,
+}
+
+impl Outbox {
+    fn next(&mut self, now: Instant) -> Option<Vec<u8>> {
+        if !self.open || now < self.next_at {
+            return None;
+        }
+        let bytes = self.waiting.pop_front()?;
+        self.next_at = now + APART;
+        Some(bytes)
+    }
+
+    fn is_free(&self, now: Instant) -> bool {
+        self.open && self.waiting.is_empty() && now >= self.next_at
+    }
+
+    fn due(&self, now: Instant) -> Option<Instant> {
+        (!self.waiting.is_empty() || now < self.next_at).then_some(self.next_at)
+    }
+}
+
+fn take(client: &mut CompatClient, original: Original, wire: Wire, item: News) {
+    match item {
+        News::Bytes(_, _, bytes) | News::Datagram(_, bytes) => client.message(&bytes),
+        News::Closed(_) if wire == Wire::Stream => client.gone(),
+        // S1-23: a datagram met a closed port; the next may find it open (R5).
+        News::Closed(_) if original == Original::S1 => show("Erro ao receber mensagem."),
+        News::Closed(_) | News::Opened(_) => {}
+    }
+}
+
+fn prompt(client: &CompatClient) -> io::Result<()> {
+    if io::stdin().is_terminal() {
+        print!("{}", client.prompt());
+        io::stdout().flush()?;
+    }
+    Ok(())
 }
 
 /// Between two messages, so that each arrives as one piece.

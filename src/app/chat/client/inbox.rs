@@ -91,8 +91,8 @@ impl Client {
         self.failures = 0;
         nick.clone_into(&mut self.nick);
         self.ping_at = now + self.config.ping_every;
-        // A little less than the server allows, since its bucket fills while frames travel.
-        let burst = rate.burst.saturating_sub(1).max(1);
+        // Half of what the server takes at once, since what was sent apart may arrive together.
+        let burst = (rate.burst / 2).max(1);
         self.pace = Bucket::new(Rate { per_second: rate.per_second, burst });
         // Numbers go on where the server believes them to be.
         self.numbers = self.numbers.max(accepted);

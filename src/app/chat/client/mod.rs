@@ -14,16 +14,17 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::{fmt, time::Duration};
+use core::time::Duration;
 
 use super::{
     bucket::{Bucket, Rate},
     command::Verb,
-    frame::{Bye, FileEnd, Frame, Frames, Kind, Parting, Reason, TEXT_BYTES_MAX, Target, VERSION},
+    frame::{Bye, FileEnd, Frame, Frames, Kind, Parting, Reason, Target, VERSION},
     server::{LOBBY, Wire},
 };
 use crate::time::Instant;
 use outbox::Message;
+pub use outbox::SayError;
 
 /// How a client behaves.
 #[derive(Clone, Debug)]
@@ -88,32 +89,6 @@ impl Place {
         }
     }
 }
-
-/// Why a message was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SayError {
-    /// It is longer than [`TEXT_BYTES_MAX`].
-    TooLong {
-        /// Its length in bytes.
-        bytes: usize,
-    },
-    /// As many wait to be confirmed as may: try again when some are.
-    Full,
-}
-
-impl fmt::Display for SayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { bytes } => write!(
-                f,
-                "the message has {bytes} bytes, at most {TEXT_BYTES_MAX} can be sent: send a file"
-            ),
-            Self::Full => f.write_str("too many messages wait to be confirmed: wait a moment"),
-        }
-    }
-}
-
-impl core::error::Error for SayError {}
 
 /// What a client tells its user.
 #[derive(Clone, Debug, PartialEq, Eq)]

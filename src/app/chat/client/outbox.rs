@@ -2,7 +2,7 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::{Client, Event, Ours, Place, SayError, State};
+use super::{Client, Event, Ours, Place, State};
 use crate::{
     app::chat::{
         frame::{FileEnd, Frame, Kind, Reason, TEXT_BYTES_MAX},
@@ -10,7 +10,33 @@ use crate::{
     },
     time::Instant,
 };
-use core::time::Duration;
+use core::{fmt, time::Duration};
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SayError {
+    /// It is longer than [`TEXT_BYTES_MAX`].
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// As many wait to be confirmed as may: try again when some are.
+    Full,
+}
+
+impl fmt::Display for SayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { bytes } => write!(
+                f,
+                "the message has {bytes} bytes, at most {TEXT_BYTES_MAX} can be sent: send a file"
+            ),
+            Self::Full => f.write_str("too many messages wait to be confirmed: wait a moment"),
+        }
+    }
+}
+
+impl core::error::Error for SayError {}
 
 /// A message that is not confirmed.
 #[derive(Clone, Debug)]
@@ -124,6 +150,15 @@ impl Client {
 
     pub(super) fn not_sent(&mut self, now: Instant, number: u64, reason: Reason, detail: &str) {
         let Some(at) = self.find_message(number) else { return };
+        if reason == Reason::TooFast && self.config.wire == Wire::Stream {
+            // The server takes nothing behind a message that it refused, so that the order stays.
+            for message in self.messages.iter_mut().skip(at) {
+                message.sent_at = None;
+            }
+            let wait = Duration::from_millis(detail.parse().unwrap_or(1_000));
+            self.hold_until = self.hold_until.max(now + wait);
+            return;
+        }
         let coming = self.restarted_at.is_some_and(|at| now < at + self.config.return_within);
         let wait = match reason {
             Reason::TooFast => detail.parse().ok().map(Duration::from_millis),

@@ -73,7 +73,8 @@ impl S0 {
             // Who has not registered is not spoken to.
             (_, None) => {}
             ("/LIST", _) => {
-                let names: Vec<&str> = self.names.values().map(String::as_str).collect();
+                let mut names: Vec<&str> = self.names.values().map(String::as_str).collect();
+                names.sort_unstable();
                 out.send(peer, format!("Usuários conectados: {}", names.join(", ")));
             }
             ("/MSG", Some(nick)) => {

@@ -256,6 +256,36 @@ fn our_own_client_keeps_to_the_limit_and_loses_nothing() {
     assert!(net.heard(0).iter().all(|event| matches!(event, Event::Delivered { .. })));
 }
 
+/// What is refused for coming too fast comes again, and the order stays.
+#[test]
+fn whoever_is_too_fast_is_slowed_down_and_keeps_the_order() {
+    let limits = ServerLimits { messages: Rate { per_second: 10, burst: 4 }, ..Default::default() };
+    let mut net = Net::new(limits, &["a", "b"]);
+    net.forget();
+    for n in 0..40 {
+        net.clients[0].1.handle_line(net.now, &n.to_string());
+    }
+    for step in 0..400 {
+        net.now += Duration::from_millis(20);
+        for (_, client, _) in &mut net.clients {
+            client.handle_timeout(net.now);
+        }
+        // For a second at a time nothing gets through: then all of it comes at once.
+        if step % 50 == 49 {
+            net.wait(Duration::ZERO);
+        }
+    }
+    for _ in 0..100 {
+        net.wait(Duration::from_millis(100));
+    }
+    let expected: Vec<_> = (0..40).map(|n| said("a", room("lobby"), &n.to_string())).collect();
+    assert_eq!(net.heard(1), expected);
+    let refused = core::iter::from_fn(|| net.server.poll_event());
+    let refused = refused.filter(|event| matches!(event, ServerEvent::Refused { .. })).count();
+    assert!(refused > 0, "nobody was too fast");
+    assert_eq!(net.clients[0].1.unconfirmed(), 0);
+}
+
 #[test]
 fn who_does_not_read_is_told_and_dropped() {
     let limits = ServerLimits { queue_bytes_max: 20_000, ..ServerLimits::default() };
@@ -451,6 +481,40 @@ fn files_are_refused_with_a_reason() {
     assert_eq!(ended.count(), 1 + 4);
 }
 
+/// A frame that a client might send.
+fn any_frame<'a>(
+    below: &mut impl FnMut(u64) -> u64,
+    round: u64,
+    name: &'a str,
+    other: &'a str,
+    transfer: u32,
+) -> Frame<'a> {
+    match below(16) {
+        0 | 1 => {
+            let mut secret = [0; 16];
+            secret[0] = u8::try_from(below(12)).unwrap();
+            Frame::Hello { version: 1, secret, cookie: [0; 8], epoch: below(2), nick: name }
+        }
+        2 => Frame::Rename(name),
+        3 | 4 => {
+            let target = [Target::Everyone, Target::Room(name), Target::User(name)];
+            let target = target[usize::try_from(below(3)).unwrap()];
+            Frame::Say { number: below(100), kind: Kind::Text, target, text: other }
+        }
+        5 => Frame::List(Listing::Members(name)),
+        6 => Frame::Enter { create: below(2) == 0, room: name },
+        7 => Frame::Leave(name),
+        8 => Frame::Kick { room: name, nick: other },
+        9 => Frame::Got(below(4)),
+        10 => Frame::Offer { transfer, nick: name, name: other, size: below(1 << 40) },
+        11 => Frame::Answer { transfer, wanted: below(4) > 0 },
+        12 => Frame::Credit { transfer, bytes: below(1 << 40) },
+        13 => Frame::File { transfer, message: &[0; 100] },
+        14 => Frame::FileEnd { transfer, why: FileEnd::Cancelled },
+        _ => Frame::Ping(round),
+    }
+}
+
 /// A million frames and pieces of frames by chance: no panic, nothing without a limit.
 #[test]
 fn hostile_bytes_by_the_million() {
@@ -466,30 +530,7 @@ fn hostile_bytes_by_the_million() {
         let name = names[usize::try_from(below(8)).unwrap()];
         let other = names[usize::try_from(below(8)).unwrap()];
         let transfer = u32::try_from(below(8)).unwrap();
-        let frame = match below(16) {
-            0 | 1 => {
-                let mut secret = [0; 16];
-                secret[0] = u8::try_from(below(12)).unwrap();
-                Frame::Hello { version: 1, secret, cookie: [0; 8], epoch: below(2), nick: name }
-            }
-            2 => Frame::Rename(name),
-            3 | 4 => {
-                let target = [Target::Everyone, Target::Room(name), Target::User(name)];
-                let target = target[usize::try_from(below(3)).unwrap()];
-                Frame::Say { number: below(100), kind: Kind::Text, target, text: other }
-            }
-            5 => Frame::List(Listing::Members(name)),
-            6 => Frame::Enter { create: below(2) == 0, room: name },
-            7 => Frame::Leave(name),
-            8 => Frame::Kick { room: name, nick: other },
-            9 => Frame::Got(below(4)),
-            10 => Frame::Offer { transfer, nick: name, name: other, size: below(1 << 40) },
-            11 => Frame::Answer { transfer, wanted: below(4) > 0 },
-            12 => Frame::Credit { transfer, bytes: below(1 << 40) },
-            13 => Frame::File { transfer, message: &[0; 100] },
-            14 => Frame::FileEnd { transfer, why: FileEnd::Cancelled },
-            _ => Frame::Ping(round),
-        };
+        let frame = any_frame(&mut below, round, name, other, transfer);
         let mut bytes = framed(&frame.encode());
         match below(8) {
             0 => bytes.truncate(usize::try_from(below(bytes.len() as u64)).unwrap()),

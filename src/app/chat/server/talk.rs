@@ -2,6 +2,8 @@
 
 use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
+use core::time::Duration;
+
 use super::{PeerId, Server, ServerEvent, Wire, users::Unconfirmed};
 use crate::{
     app::chat::{
@@ -13,6 +15,9 @@ use crate::{
 
 /// Bytes that count as one message more.
 const BYTES_PER_TOKEN: usize = 8 * 1024;
+
+/// How long to wait with a message behind one that came too fast, beside that one's time.
+const BEHIND: Duration = Duration::from_millis(1);
 
 /// A message that has not arrived everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +91,15 @@ impl Server {
             return self.bye(id, Bye::Malformed);
         }
         let tokens = u32::try_from(1 + text.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX);
-        if let Err(wait) = user.messages.take(now, tokens) {
+        let behind = is_stream && user.held_at.is_some_and(|held| number > held);
+        let wait = if behind { Some(BEHIND) } else { user.messages.take(now, tokens).err() };
+        if let Some(wait) = wait {
+            user.held_at = user.held_at.or(is_stream.then_some(number));
             let millis = alloc::format!("{}", wait.as_millis() + 1);
             return self.refuse(id, number, Reason::TooFast, &millis);
+        }
+        if user.held_at == Some(number) {
+            user.held_at = None;
         }
         let nick = user.nick.clone();
         let audience = match self.audience_of(origin, target) {

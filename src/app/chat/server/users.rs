@@ -32,6 +32,9 @@ pub(super) struct User {
     pub(super) messages: Bucket,
     /// The highest number among its messages that were taken.
     pub(super) accepted: u64,
+    /// A message that came too fast: none behind it is taken before it comes again, so that their
+    /// order stays.
+    pub(super) held_at: Option<u64>,
     /// What its peer was sent and has not confirmed.
     pub(super) unconfirmed: VecDeque<Unconfirmed>,
     /// Messages confirmed since the connection began.
@@ -97,6 +100,7 @@ impl Server {
             rooms: BTreeSet::new(),
             messages: Bucket::new(self.limits.messages),
             accepted: 0,
+            held_at: None,
             unconfirmed: VecDeque::new(),
             got: 0,
             has: if restarted { 0 } else { self.messages },
