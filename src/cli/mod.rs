@@ -10,6 +10,7 @@ macro_rules! say {
     };
 }
 
+mod bench;
 mod carrier;
 mod chat;
 mod check;
@@ -92,6 +93,7 @@ enum Command {
     Manual(manual::Options),
     Check(check::Options),
     Swarm(swarm::Options),
+    Bench(bench::Options),
     Dump(dump::Options),
     Link(link::Options),
     Send(send::Options),
@@ -110,6 +112,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Manual(options) => Ok(manual::run(&options)),
         Command::Check(options) => check::run(&options),
         Command::Swarm(options) => swarm::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Dump(options) => dump::run(&options),
         Command::Link(options) => link::run(&options),
         Command::Send(options) => send::run(&options),

@@ -1,6 +1,7 @@
 //! `rdtp run`: one run in virtual time, as a ladder, as events and in words.
 
 mod transport;
+pub(crate) use transport::Controller;
 
 use core::fmt::Write as _;
 use std::{fs, io, path::PathBuf, process::ExitCode};

@@ -63,9 +63,9 @@ impl TransportArgs {
 
 /// A congestion control and its name.
 #[derive(Clone, Debug)]
-struct Controller {
-    name: String,
-    algorithm: Algorithm,
+pub(crate) struct Controller {
+    pub(crate) name: String,
+    pub(crate) algorithm: Algorithm,
 }
 
 impl FromStr for Controller {
