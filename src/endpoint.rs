@@ -72,6 +72,15 @@ pub struct Transmit {
     pub segment_size: Option<usize>,
 }
 
+/// What [`Endpoint::poll_offer`] has to send, and where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// In the batch.
+    Written(Transmit),
+    /// With the endpoint, which shows it by [`Endpoint::lent`].
+    Lent(Transmit),
+}
+
 /// What became of a datagram. Counted and traced, never an error: the network owes us nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -98,6 +107,23 @@ pub trait Endpoint {
     /// nothing to send. An empty batch without room for the next datagram is a mistake of the
     /// driver: the datagram stays, and stays due.
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit>;
+
+    /// Like [`poll_transmit`](Self::poll_transmit), for a driver that can send datagrams from where
+    /// they lie: an endpoint that has them as a whole need not copy them into the batch. A driver
+    /// that calls this looks at what is [`lent`](Self::lent) before it calls anything else but this,
+    /// and then [gives it back](Self::take_back).
+    fn poll_offer(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Offer> {
+        self.poll_transmit(now, batch).map(Offer::Written)
+    }
+
+    /// Shows the datagrams of the `nth` [`Offer::Lent`] since the last was given back, counted from
+    /// 0, one by one.
+    fn lent<'a>(&'a self, nth: usize, each: &mut dyn FnMut(&'a [u8])) {
+        let _ = (nth, each);
+    }
+
+    /// The driver is done with everything that was lent to it.
+    fn take_back(&mut self) {}
 
     /// When to call again if nothing arrives. A point in the past means now; `None` means that only
     /// a datagram or the application can wake this endpoint.
@@ -129,6 +155,15 @@ impl<E: Endpoint + ?Sized> Endpoint for alloc::boxed::Box<E> {
     }
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         (**self).poll_transmit(now, batch)
+    }
+    fn poll_offer(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Offer> {
+        (**self).poll_offer(now, batch)
+    }
+    fn lent<'a>(&'a self, nth: usize, each: &mut dyn FnMut(&'a [u8])) {
+        (**self).lent(nth, each);
+    }
+    fn take_back(&mut self) {
+        (**self).take_back();
     }
     fn poll_timeout(&self) -> Option<Instant> {
         (**self).poll_timeout()

@@ -11,4 +11,4 @@ mod send;
 
 pub use ranges::{RangeSet, RangesFull};
 pub use recv::{InsertError, RecvBuffer};
-pub use send::SendBuffer;
+pub use send::{SendBuffer, WholeSlot};

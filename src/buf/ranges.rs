@@ -51,6 +51,13 @@ impl RangeSet {
         if new.is_empty() {
             return Ok(0);
         }
+        // Nearly everything comes in order.
+        if let Some(last) = self.ranges.last_mut()
+            && last.end == new.start
+        {
+            last.end = new.end;
+            return Ok(len(&new));
+        }
         // Those that touch `new` or overlap it merge with it.
         let from = self.ranges.partition_point(|range| range.end < new.start);
         let merged = self.ranges[from..].partition_point(|range| range.start <= new.end);
@@ -110,6 +117,9 @@ impl RangeSet {
 
     /// Takes out every number below `bound`.
     pub fn remove_below(&mut self, bound: u64) {
+        if self.ranges.first().is_none_or(|first| first.start >= bound) {
+            return;
+        }
         let gone = self.ranges.partition_point(|range| range.end <= bound);
         self.ranges.drain(..gone);
         if let Some(first) = self.ranges.first_mut() {

@@ -149,6 +149,14 @@ impl RecvBuffer {
     pub fn consume(&mut self, len: u64) {
         self.read += len.min(self.readable());
         self.held.remove_below(self.read);
+        self.release();
+    }
+
+    /// Keeps blocks for later that were read to their end.
+    fn release(&mut self) {
+        if self.blocks.is_empty() {
+            self.base = self.read / Self::BLOCK_BYTES as u64 * Self::BLOCK_BYTES as u64;
+        }
         while self.read - self.base >= Self::BLOCK_BYTES as u64 {
             self.base += Self::BLOCK_BYTES as u64;
             if let Some(block) = self.blocks.pop_front().flatten()
@@ -157,6 +165,23 @@ impl RecvBuffer {
                 self.spare.push(block);
             }
         }
+    }
+
+    /// The part of `data`, which begins at `offset`, that can be read next: empty when there is a gap
+    /// before it, when something waits before it, or when it is known.
+    pub fn news<'a>(&self, offset: u64, data: &'a [u8]) -> &'a [u8] {
+        if offset > self.read || self.readable() > 0 {
+            return &[];
+        }
+        data.get(index(self.read - offset)..).unwrap_or_default()
+    }
+
+    /// The application has taken the next `len` bytes before they came here. Returns `len`.
+    pub fn skip(&mut self, len: usize) -> u64 {
+        self.read += len as u64;
+        self.held.remove_below(self.read);
+        self.release();
+        len as u64
     }
 
     /// Copies the next bytes into `out` and consumes them; returns how many.

@@ -4,6 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 use core::ops::Range;
 
 use super::RangeSet;
+use crate::wire::crc32c;
 
 /// The sending side of a byte stream: bytes to send for the first time, bytes to send again, bytes
 /// on their way.
@@ -34,6 +35,15 @@ pub struct SendBuffer {
     /// Memory of slots that were acknowledged, last in, first out: it is warm in the cache.
     spare: Vec<Box<[u8]>>,
     slot_bytes: usize,
+    /// Bytes before each slot's payload, for the header of the packet that it becomes.
+    headroom: usize,
+    /// Whether slots leave as they lie: then bytes are taken slot by slot.
+    aligned: bool,
+    /// Slots that were released from the front since the beginning.
+    released: u64,
+    /// The slot that the first byte which was never sent is in, counted from the beginning; at
+    /// most the one after the last.
+    cursor: u64,
     capacity_bytes: u64,
     /// Where the next byte of the application goes.
     written: u64,
@@ -52,6 +62,11 @@ struct Slot {
     /// The place of its first byte in the stream.
     start: u64,
     len: usize,
+    /// Bytes of the stream that it takes.
+    room: usize,
+    /// The code of its payload, once it is full and somebody has asked.
+    code: Option<u32>,
+    /// Headroom, then payload.
     bytes: Box<[u8]>,
 }
 
@@ -59,7 +74,25 @@ impl Slot {
     fn end(&self) -> u64 {
         self.start + self.len as u64
     }
+
+    fn is_full(&self) -> bool {
+        self.len == self.room
+    }
 }
+
+/// A full slot that can be sent as it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeSlot {
+    /// Counted from the beginning of the stream.
+    pub number: u64,
+    /// Its bytes of the stream.
+    pub bytes: Range<u64>,
+}
+
+/// From here on a place in the stream takes eight bytes in a header instead of four.
+const FAR: u64 = 1 << 30;
+/// By how many bytes slots from there on are smaller, so that the packet has the same length.
+const FAR_BYTES: usize = 4;
 
 impl SendBuffer {
     /// An empty buffer with slots of `slot_bytes` (at least one byte) that holds at most
@@ -69,12 +102,38 @@ impl SendBuffer {
             slots: VecDeque::new(),
             spare: Vec::new(),
             slot_bytes: slot_bytes.max(1),
+            headroom: 0,
+            aligned: false,
+            released: 0,
+            cursor: 0,
             capacity_bytes,
             written: 0,
             next: 0,
             acked: RangeSet::new(usize::MAX),
             lost: RangeSet::new(usize::MAX),
             base: 0,
+        }
+    }
+
+    /// The same, with `headroom` bytes before each slot, so that a full one can leave as it lies
+    /// once [`set_aligned`](Self::set_aligned) was called.
+    #[must_use]
+    pub fn with_headroom(mut self, headroom: usize) -> Self {
+        self.headroom = headroom;
+        self
+    }
+
+    /// Whether slots are to leave as they lie ([`next_slot`](Self::next_slot)). New bytes are then
+    /// taken slot by slot, so that a short packet is not followed by slots in two pieces each.
+    pub const fn set_aligned(&mut self, aligned: bool) {
+        self.aligned = aligned;
+    }
+
+    /// Slots from now on take `slot_bytes`.
+    pub fn set_slot_bytes(&mut self, slot_bytes: usize) {
+        if slot_bytes != self.slot_bytes {
+            self.slot_bytes = slot_bytes.max(1);
+            self.spare.clear();
         }
     }
 
@@ -99,13 +158,21 @@ impl SendBuffer {
     /// written there counts after [`commit`](Self::commit).
     pub fn reserve(&mut self) -> &mut [u8] {
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
-        if room > 0 && self.slots.back().is_none_or(|slot| slot.len == slot.bytes.len()) {
-            let bytes = self.spare.pop().unwrap_or_else(|| vec![0; self.slot_bytes].into());
-            self.slots.push_back(Slot { start: self.written, len: 0, bytes });
+        if room > 0 && self.slots.back().is_none_or(Slot::is_full) {
+            self.add_slot();
         }
         let Some(slot) = self.slots.back_mut() else { return &mut [] };
-        let end = slot.bytes.len().min(slot.len.saturating_add(room));
-        &mut slot.bytes[slot.len..end]
+        let end = slot.room.min(slot.len.saturating_add(room));
+        &mut slot.bytes[self.headroom..][slot.len..end]
+    }
+
+    fn add_slot(&mut self) {
+        let bytes = self.spare.pop();
+        let bytes = bytes.unwrap_or_else(|| vec![0; self.headroom + self.slot_bytes].into());
+        let far = self.aligned && self.written >= FAR;
+        let less = if far { FAR_BYTES } else { 0 };
+        let room = self.slot_bytes.saturating_sub(less).max(1);
+        self.slots.push_back(Slot { start: self.written, len: 0, room, code: None, bytes });
     }
 
     /// Makes the first `len` bytes of the last [`reserve`](Self::reserve) part of the stream, or as
@@ -113,9 +180,13 @@ impl SendBuffer {
     pub fn commit(&mut self, len: usize) {
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
         let Some(slot) = self.slots.back_mut() else { return };
-        let len = len.min(slot.bytes.len() - slot.len).min(room);
+        let len = len.min(slot.room - slot.len).min(room);
         slot.len += len;
         self.written += len as u64;
+        if self.aligned && slot.is_full() {
+            // Now it is in the cache.
+            slot.code = Some(crc32c::compute([&slot.bytes[self.headroom..][..slot.len]]));
+        }
     }
 
     /// Bytes that may still be written.
@@ -138,10 +209,78 @@ impl SendBuffer {
         if let Some(lost) = self.lost.take_lowest(len_max as u64) {
             return Some(lost);
         }
-        let end = self.written.min(self.next.saturating_add(len_max as u64)).min(limit);
+        let mut end = self.written.min(self.next.saturating_add(len_max as u64)).min(limit);
+        if self.aligned {
+            // What begins in a slot ends with it, so that the next can leave as it lies.
+            self.seek();
+            end = end.min(self.slot(self.cursor).map_or(end, Slot::end));
+        }
         let range = self.next..end.max(self.next);
         self.next = range.end;
         (!range.is_empty()).then_some(range)
+    }
+
+    fn slot(&self, number: u64) -> Option<&Slot> {
+        self.slots.get(usize::try_from(number.checked_sub(self.released)?).ok()?)
+    }
+
+    /// Moves the cursor to the slot of the next byte.
+    fn seek(&mut self) {
+        self.cursor = self.cursor.max(self.released);
+        while self.slot(self.cursor).is_some_and(|slot| slot.end() <= self.next && slot.is_full()) {
+            self.cursor += 1;
+        }
+    }
+
+    /// What is to be sent next, if that is a full slot and all of it, below `limit` unless it is
+    /// sent again. [`take_slot`](Self::take_slot) takes it.
+    pub fn next_slot(&mut self, limit: u64) -> Option<WholeSlot> {
+        if !self.aligned {
+            return None;
+        }
+        let (number, from) = if let Some(lost) = self.lost.first() {
+            let at = self.slot_of(lost.start);
+            if lost.end < self.slots.get(at)?.end() {
+                return None;
+            }
+            (self.released + at as u64, lost.start)
+        } else {
+            self.seek();
+            (self.cursor, self.next)
+        };
+        let slot = self.slot(number)?;
+        let fits = self.has_lost() || slot.end() <= limit;
+        let whole = slot.is_full() && slot.start == from && fits;
+        whole.then(|| WholeSlot { number, bytes: slot.start..slot.end() })
+    }
+
+    /// A slot that [`next_slot`](Self::next_slot) has shown is on its way. Returns room for a header
+    /// of `header` bytes, right before the payload, the payload's length and its CRC-32C.
+    pub fn take_slot(
+        &mut self,
+        whole: &WholeSlot,
+        header: usize,
+    ) -> Option<(&mut [u8], usize, u32)> {
+        let len = whole.bytes.end - whole.bytes.start;
+        if self.lost.is_empty() {
+            self.next = whole.bytes.end;
+            self.cursor = whole.number + 1;
+        } else {
+            self.lost.take_lowest(len);
+        }
+        let at = usize::try_from(whole.number - self.released).ok()?;
+        let slot = self.slots.get_mut(at)?;
+        let (head, payload) = slot.bytes.split_at_mut(self.headroom);
+        let payload = &payload[..slot.len];
+        let code = *slot.code.get_or_insert_with(|| crc32c::compute([payload]));
+        let from = head.len().checked_sub(header)?;
+        Some((&mut head[from..], slot.len, code))
+    }
+
+    /// A slot as a packet: `header` bytes of what was written before it, and its payload.
+    pub fn packet(&self, number: u64, header: usize) -> &[u8] {
+        let Some(slot) = self.slot(number) else { return &[] };
+        &slot.bytes[self.headroom - header..self.headroom + slot.len]
     }
 
     /// Copies the bytes from `start` on into `out`. They must have been taken and not acknowledged
@@ -157,7 +296,8 @@ impl SendBuffer {
             let slot = &self.slots[at];
             let skip = usize::try_from(start + done as u64 - slot.start).unwrap_or(usize::MAX);
             let len = (slot.len - skip).min(out.len() - done);
-            out[done..done + len].copy_from_slice(&slot.bytes[skip..skip + len]);
+            let from = self.headroom + skip;
+            out[done..done + len].copy_from_slice(&slot.bytes[from..from + len]);
             done += len;
             at += 1;
         }
@@ -179,29 +319,43 @@ impl SendBuffer {
     pub fn acked(&mut self, range: Range<u64>) -> u64 {
         debug_assert!(range.end <= self.next, "acknowledged before it was sent");
         let range = range.start.max(self.base)..range.end.max(self.base);
+        if range.start == self.base && self.acked.is_empty() && self.lost.is_empty() {
+            // Nearly everything arrives in order.
+            self.base = range.end;
+            self.release();
+            return range.end - range.start;
+        }
         let new = self.acked.insert(range.clone()).unwrap_or(0);
         // Removing may cut a range in two, and the set has no bound.
         self.lost.remove(range).unwrap_or_default();
         if let Some(first) = self.acked.first().filter(|first| first.start == self.base) {
             self.base = first.end;
             self.acked.remove_below(self.base);
-            while self.slots.front().is_some_and(|slot| slot.end() <= self.base && slot.len > 0) {
-                self.release_front();
-            }
+            self.release();
         }
         new
     }
 
+    /// Releases slots of which everything is acknowledged.
+    fn release(&mut self) {
+        while self.slots.front().is_some_and(|slot| slot.end() <= self.base && slot.len > 0) {
+            self.release_front();
+        }
+    }
+
     fn release_front(&mut self) {
         // A slot that is not full yet goes on being filled.
-        let open = self.slots.len() == 1 && self.slots[0].len < self.slots[0].bytes.len();
+        let open = self.slots.len() == 1 && !self.slots[0].is_full();
         if open {
             let slot = &mut self.slots[0];
             slot.start = slot.end();
             slot.len = 0;
             return;
         }
-        self.spare.extend(self.slots.pop_front().map(|slot| slot.bytes));
+        self.released += 1;
+        let size = self.headroom + self.slot_bytes;
+        let gone = self.slots.pop_front().map(|slot| slot.bytes);
+        self.spare.extend(gone.filter(|bytes| bytes.len() == size));
     }
 
     /// These bytes, which were taken before, did not arrive: those that are not acknowledged by now
@@ -245,7 +399,7 @@ impl SendBuffer {
 
     /// Bytes of memory it holds: slots in use and to be used again, and what it knows of them.
     pub fn memory_bytes(&self) -> usize {
-        let slots = (self.slots.len() + self.spare.len()) * self.slot_bytes;
+        let slots = (self.slots.len() + self.spare.len()) * (self.headroom + self.slot_bytes);
         let places = self.slots.capacity() * size_of::<Slot>()
             + self.spare.capacity() * size_of::<Box<[u8]>>();
         slots + places + self.acked.memory_bytes() + self.lost.memory_bytes()
@@ -253,6 +407,7 @@ impl SendBuffer {
 
     /// Drops everything, as if no more had been written than was sent: the stream was reset.
     pub fn abandon(&mut self) {
+        self.released += self.slots.len() as u64;
         self.slots.clear();
         self.spare.clear();
         self.lost.clear();
@@ -279,10 +434,12 @@ mod tests {
         #[test]
         fn every_byte_arrives(
             slot in 1..40_usize,
+            headroom in prop::sample::select(&[0_usize, 10][..]),
             capacity in 1..200_u64,
             ops in prop::collection::vec((0..5_u8, 1..60_usize), 1..200),
         ) {
-            let mut buffer = SendBuffer::new(slot, capacity);
+            let mut buffer = SendBuffer::new(slot, capacity).with_headroom(headroom);
+            buffer.set_aligned(headroom > 0);
             let mut flying: Vec<Range<u64>> = Vec::new();
             let mut have: Vec<Option<u8>> = Vec::new();
             for (op, n) in ops {
@@ -292,6 +449,21 @@ mod tests {
                         let data: Vec<u8> = (0..n as u64).map(|i| byte(start + i)).collect();
                         let room = buffer.room();
                         prop_assert_eq!(buffer.write(&data) as u64, room.min(n as u64));
+                    }
+                    1 if buffer.next_slot(u64::MAX).is_some() => {
+                        let whole = buffer.next_slot(u64::MAX).unwrap();
+                        let (head, len, code) = buffer.take_slot(&whole, 7).unwrap();
+                        head.copy_from_slice(b"header!");
+                        prop_assert_eq!(len as u64, whole.bytes.end - whole.bytes.start);
+                        let packet = buffer.packet(whole.number, 7).to_vec();
+                        let (head, payload) = packet.split_at(7);
+                        prop_assert_eq!(head, b"header!");
+                        prop_assert_eq!(code, crc32c::compute([payload]));
+                        have.resize(have.len().max(index(whole.bytes.end)), None);
+                        for (at, &got) in whole.bytes.clone().zip(payload) {
+                            prop_assert_eq!(got, byte(at));
+                        }
+                        flying.push(whole.bytes);
                     }
                     1 | 2 => if let Some(range) = buffer.take(n) {
                         prop_assert!(range.end - range.start <= n as u64);
@@ -355,6 +527,44 @@ mod tests {
             }
         }
         assert!(buffer.memory_bytes() <= memory + 100, "{} > {memory}", buffer.memory_bytes());
+    }
+
+    #[test]
+    fn full_slots_leave_as_they_lie_and_again_when_lost() {
+        let mut buffer = SendBuffer::new(10, 100).with_headroom(4);
+        buffer.set_aligned(true);
+        buffer.write(&[7; 34]);
+        assert_eq!(buffer.take(100), Some(0..10), "not beyond the slot");
+        let second = WholeSlot { number: 1, bytes: 10..20 };
+        assert_eq!(buffer.next_slot(19), None, "beyond the peer's window");
+        assert_eq!(buffer.next_slot(20), Some(second.clone()));
+        assert!(buffer.take_slot(&second, 3).is_some());
+        assert_eq!(buffer.take(4), Some(20..24));
+        assert_eq!(buffer.next_slot(99), None, "in the middle of a slot");
+        assert_eq!(buffer.take(100), Some(24..30));
+        assert_eq!(buffer.next_slot(99), None, "not full");
+        buffer.lost(10..20);
+        assert_eq!(buffer.next_slot(0), Some(second.clone()), "again, whatever the window says");
+        assert!(buffer.take_slot(&second, 4).is_some());
+        buffer.acked(0..20);
+        buffer.lost(20..24);
+        assert_eq!(buffer.next_slot(99), None, "a part of one");
+        buffer.lost(24..30);
+        assert_eq!(buffer.next_slot(99), Some(WholeSlot { number: 2, bytes: 20..30 }));
+    }
+
+    #[test]
+    fn far_slots_leave_room_for_a_longer_header() {
+        let mut buffer = SendBuffer::new(1 << 16, 1 << 31).with_headroom(4);
+        buffer.set_aligned(true);
+        let chunk = vec![0; 1 << 16];
+        for _ in 0..FAR >> 16 {
+            buffer.write(&chunk);
+            let whole = buffer.next_slot(u64::MAX).unwrap();
+            buffer.take_slot(&whole, 4);
+            buffer.acked(whole.bytes);
+        }
+        assert_eq!(buffer.reserve().len(), (1 << 16) - FAR_BYTES);
     }
 
     #[test]

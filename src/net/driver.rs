@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     batch::Batch,
-    endpoint::{Disposition, Endpoint, RecvMeta, Transmit},
+    endpoint::{Disposition, Endpoint, Offer, RecvMeta, Transmit},
     link::{Delivery, Link, LinkConfig},
     net::{Clock, Interest, Sent, Socket, Waker, wait},
     time::Instant,
@@ -98,8 +98,17 @@ struct Links {
 #[derive(Clone, Debug)]
 struct Unsent {
     transmit: Transmit,
-    bytes: Range<usize>,
+    lies: Lies,
     segment: usize,
+}
+
+/// Where a batch lies.
+#[derive(Clone, Debug)]
+enum Lies {
+    /// In the driver's space.
+    Here(Range<usize>),
+    /// With the endpoint: what it lent so many offers after the first.
+    Lent(usize),
 }
 
 impl<E: Endpoint> Driver<E> {
@@ -306,8 +315,19 @@ impl<E: Endpoint> Driver<E> {
     /// For several drivers in one thread: [`wait`] for the [`interest`](Self::interest)s of all
     /// until the earliest [`deadline`](Self::deadline), then step each.
     pub fn step(&mut self, observer: &mut (impl Observer + ?Sized)) -> io::Result<Turn> {
+        self.step_with(observer, &mut E::handle_datagram)
+    }
+
+    /// Like [`step`](Self::step), handing datagrams over by `handle`: for endpoints that give more
+    /// away with a datagram than [`Endpoint::handle_datagram`] does, such as
+    /// [`Host::handle_datagram_for`](crate::transport::host::Host::handle_datagram_for).
+    pub fn step_with(
+        &mut self,
+        observer: &mut (impl Observer + ?Sized),
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Disposition,
+    ) -> io::Result<Turn> {
         self.set_tracing(observer.wants_records());
-        let mut turn = Turn { sent: 0, received: self.receive(observer)? };
+        let mut turn = Turn { sent: 0, received: self.receive(observer, handle)? };
         let now = self.clock.now();
         if self.endpoint.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.endpoint.handle_timeout(now);
@@ -331,7 +351,11 @@ impl<E: Endpoint> Driver<E> {
     }
 
     /// Takes datagrams from the socket, and from the incoming link what has arrived there.
-    fn receive(&mut self, observer: &mut (impl Observer + ?Sized)) -> io::Result<usize> {
+    fn receive(
+        &mut self,
+        observer: &mut (impl Observer + ?Sized),
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Disposition,
+    ) -> io::Result<usize> {
         let mut received = 0;
         let mut taken = 0;
         while taken < Self::RECEIVE_MAX {
@@ -355,7 +379,7 @@ impl<E: Endpoint> Driver<E> {
                         links.incoming.offer(now, datagram, meta.source);
                         continue;
                     }
-                    let disposition = self.endpoint.handle_datagram(now, meta, datagram);
+                    let disposition = handle(&mut self.endpoint, now, meta, datagram);
                     self.stats.took(datagram.len(), disposition);
                     received += 1;
                     self.trace(now, observer);
@@ -369,7 +393,7 @@ impl<E: Endpoint> Driver<E> {
             let Some(links) = &mut self.links else { break };
             let Some(delivery) = links.incoming.poll_deliver(now) else { break };
             let meta = RecvMeta::from(delivery.tag);
-            let disposition = self.endpoint.handle_datagram(now, meta, &delivery.bytes);
+            let disposition = handle(&mut self.endpoint, now, meta, &delivery.bytes);
             self.stats.took(delivery.bytes.len(), disposition);
             links.incoming.recycle(delivery.bytes);
             received += 1;
@@ -386,60 +410,106 @@ impl<E: Endpoint> Driver<E> {
         let mut more = true;
         while self.flush(now) && more && batches < Self::TRANSMIT_MAX {
             // Several batches leave with one call, one after the other in the same space.
-            let mut start = 0;
+            let (mut start, mut lent) = (0, 0);
             while self.unsent.len() < MESSAGES_MAX
                 && self.space.len() - start >= Socket::DATAGRAM_BYTES_MAX
             {
                 let space = &mut self.space[start..][..Socket::DATAGRAM_BYTES_MAX];
                 let mut batch = Batch::new(space);
-                let Some(transmit) = self.endpoint.poll_transmit(now, &mut batch) else {
+                let Some(offer) = self.endpoint.poll_offer(now, &mut batch) else {
                     more = false;
                     break;
                 };
-                sent += batch.count();
-                batches += 1;
-                self.stats.datagrams_out += batch.count() as u64;
-                self.stats.bytes_out += transmit.size as u64;
-                let bytes = start..start + transmit.size;
-                start = bytes.end;
+                let (Offer::Written(transmit) | Offer::Lent(transmit)) = offer;
                 let segment = transmit.segment_size.unwrap_or(transmit.size);
-                self.unsent.extend(Unsent::split(transmit, bytes, segment));
+                let count = transmit.size.div_ceil(segment.max(1)).max(1);
+                sent += count;
+                batches += 1;
+                self.stats.datagrams_out += count as u64;
+                self.stats.bytes_out += transmit.size as u64;
+                if let Offer::Lent(_) = offer {
+                    self.unsent.push(Unsent { transmit, lies: Lies::Lent(lent), segment });
+                    lent += 1;
+                } else {
+                    let bytes = start..start + transmit.size;
+                    start = bytes.end;
+                    self.unsent.extend(Unsent::split(transmit, bytes, segment));
+                }
             }
         }
         sent
     }
 
-    /// Sends what is there; false when the socket is full.
+    /// Sends what is there; false when the socket is full. Nothing is lent any more afterwards.
     fn flush(&mut self, now: Instant) -> bool {
+        let mut done = 0;
         if let Some(links) = &mut self.links {
             for unsent in self.unsent.drain(..) {
-                for datagram in self.space[unsent.bytes].chunks(unsent.segment.max(1)) {
-                    links.outgoing.offer(now, datagram, unsent.transmit.destination);
+                let to = unsent.transmit.destination;
+                match unsent.lies {
+                    Lies::Here(bytes) => self.space[bytes]
+                        .chunks(unsent.segment.max(1))
+                        .for_each(|datagram| _ = links.outgoing.offer(now, datagram, to)),
+                    Lies::Lent(nth) => self.endpoint.lent(nth, &mut |datagram| {
+                        links.outgoing.offer(now, datagram, to);
+                    }),
                 }
             }
         }
-        let mut done = 0;
         while done < self.unsent.len() {
             let rest = &self.unsent[done..];
             let count = rest.len().min(MESSAGES_MAX);
-            let mut parts = [IoSlice::new(&[]); MESSAGES_MAX];
-            for (part, unsent) in parts.iter_mut().zip(rest) {
-                *part = IoSlice::new(&self.space[unsent.bytes.clone()]);
-            }
+            let mut parts = [IoSlice::new(&[]); MESSAGES_MAX * Batch::SEGMENTS_MAX];
             let mut batches = [Outgoing::NONE; MESSAGES_MAX];
-            for ((batch, part), unsent) in batches.iter_mut().zip(&parts).zip(rest) {
-                *batch = unsent.message(&self.socket, part);
+            let mut ends = [0; MESSAGES_MAX];
+            let mut end = 0;
+            for (at, unsent) in ends.iter_mut().zip(rest) {
+                let mut put = |part| {
+                    parts[end] = IoSlice::new(part);
+                    end += 1;
+                };
+                match &unsent.lies {
+                    Lies::Here(bytes) => put(&self.space[bytes.clone()]),
+                    Lies::Lent(nth) => self.endpoint.lent(*nth, &mut put),
+                }
+                *at = end;
+            }
+            let mut start = 0;
+            for ((batch, &end), unsent) in batches.iter_mut().zip(&ends).zip(rest) {
+                *batch = unsent.message(&self.socket, &parts[start..end]);
+                start = end;
             }
             let progress = self.socket.send_batches(&batches[..count]);
             done += progress.batches;
             if progress.batches < count {
-                self.unsent[done].bytes.start += progress.bytes;
-                self.unsent.drain(..done);
+                self.keep(done, progress.bytes);
                 return false;
             }
         }
         self.unsent.clear();
+        self.endpoint.take_back();
         true
+    }
+
+    /// Keeps what the socket has not taken: all from batch `done` on but its first `bytes`. What is
+    /// lent is copied, since the endpoint may change before there is room.
+    fn keep(&mut self, done: usize, mut bytes: usize) {
+        let mut kept = Vec::new();
+        let mut unsent = Vec::with_capacity(MESSAGES_MAX);
+        for batch in self.unsent.drain(done..) {
+            let start = kept.len();
+            match batch.lies {
+                Lies::Here(range) => kept.extend_from_slice(&self.space[range]),
+                Lies::Lent(nth) => {
+                    self.endpoint.lent(nth, &mut |datagram| kept.extend_from_slice(datagram));
+                }
+            }
+            let from = start + core::mem::take(&mut bytes);
+            unsent.push(Unsent { lies: Lies::Here(from..kept.len()), ..batch });
+        }
+        self.space[..kept.len()].copy_from_slice(&kept);
+        self.unsent = unsent;
+        self.endpoint.take_back();
     }
 
     /// Sends what has left the outgoing link.
@@ -494,14 +564,17 @@ impl Unsent {
         };
         let parts = [bytes.start..cut, cut..bytes.end];
         let parts = parts.into_iter().filter(move |part| !part.is_empty() || bytes.is_empty());
-        parts.take(2).map(move |bytes| Self { transmit, bytes, segment })
+        parts.map(move |bytes| Self { transmit, lies: Lies::Here(bytes), segment })
     }
 
-    fn message<'a>(&self, socket: &Socket, part: &'a IoSlice<'a>) -> Outgoing<'a> {
+    fn message<'a>(&self, socket: &Socket, parts: &'a [IoSlice<'a>]) -> Outgoing<'a> {
         let Transmit { destination, source, ecn, .. } = self.transmit;
-        let single = self.bytes.len() <= self.segment;
+        let single = match &self.lies {
+            Lies::Here(bytes) => bytes.len() <= self.segment,
+            Lies::Lent(_) => parts.len() == 1,
+        };
         Outgoing {
-            parts: core::slice::from_ref(part),
+            parts,
             segment: u16::try_from(self.segment).ok().filter(|_| !single),
             destination: socket.wire_destination(destination),
             source,

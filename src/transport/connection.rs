@@ -19,6 +19,7 @@ use super::{
 use crate::{
     time::Instant,
     trace::transport::{StreamChange, TransportEvent},
+    wire::crc32c::Join,
     wire::transport::{
         COOKIE_BYTES_MAX, CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Greeting,
         Params, ResetToken, StreamId, VERSION,
@@ -86,6 +87,8 @@ pub struct Connection {
     pub(super) counted: Counted,
     /// Only while it is traced.
     pub(super) told: Option<Box<Told>>,
+    /// For the checksums of packets that leave where they were written.
+    pub(super) join: Option<Box<Join>>,
 }
 
 /// The cookie that the next open carries.
@@ -217,6 +220,7 @@ impl Connection {
             paced_until: None,
             counted: Counted::default(),
             told: None,
+            join: None,
             config,
         }
     }
@@ -579,7 +583,7 @@ impl Connection {
 }
 
 /// What a data packet of so many bytes holds of a single stream far from its beginning.
-fn slot_bytes(packet_bytes: usize) -> usize {
+pub(super) fn slot_bytes(packet_bytes: usize) -> usize {
     let far = Frame::stream_header(StreamId(1 << 10), 1 << 29, packet_bytes);
     packet_bytes - DATA_HEADER_BYTES - far
 }

@@ -1,6 +1,8 @@
 //! Many connections behind one socket.
 
+mod arrival;
 mod hold;
+mod lending;
 
 use alloc::{
     boxed::Box,
@@ -10,6 +12,8 @@ use alloc::{
 };
 use core::{cmp::Reverse, net::SocketAddr};
 
+use lending::Lending;
+
 use super::{
     config::{Config, ConfigError},
     connection::{Connection, Event, Identity},
@@ -18,16 +22,14 @@ use super::{
 use crate::{
     batch::Batch,
     ecn::Ecn,
-    endpoint::{Disposition, DropReason, Endpoint, RecvMeta, Transmit},
+    endpoint::{Disposition, Endpoint, Offer, RecvMeta, Transmit},
     rng::{Rng, Seed},
     time::Instant,
     trace::{
         TraceEvent, Tracer,
         transport::{PacketKind, TransportEvent},
     },
-    wire::transport::{
-        CHALLENGE_BYTES_MAX, ConnectionId, Greeting, Packet, Params, VERSION, Writer, seal,
-    },
+    wire::transport::{CHALLENGE_BYTES_MAX, ConnectionId, Packet, Writer, seal},
 };
 
 /// When an opener has to show that it receives what is sent to its address, before anything is kept
@@ -141,6 +143,8 @@ pub struct Host {
     news: VecDeque<ConnectionId>,
     half_open: usize,
     answers: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// What drivers send from where it lies.
+    lending: Lending,
     /// Events of all connections, in order.
     tracer: Tracer,
 }
@@ -163,6 +167,7 @@ impl Host {
             news: VecDeque::new(),
             half_open: 0,
             answers: VecDeque::new(),
+            lending: Lending::default(),
             tracer: Tracer::default(),
         })
     }
@@ -220,6 +225,7 @@ impl Host {
 
     fn insert(&mut self, mut connection: Connection) {
         connection.set_tracing(self.tracer.is_on());
+        connection.set_lending(self.lending.is_on);
         let (id, remote) = (connection.local_id(), connection.remote_id());
         self.peers.insert((connection.peer(), remote), id);
         let connection = Box::new(connection);
@@ -328,109 +334,6 @@ impl Host {
         space.truncate(len);
         self.answers.push_back((to, space));
     }
-
-    fn handle_open(
-        &mut self,
-        now: Instant,
-        meta: RecvMeta,
-        packet: &Packet<'_>,
-        (greeting, cookie): (&Greeting, &[u8]),
-        bytes: usize,
-    ) -> Disposition {
-        let Greeting { version, from, number, .. } = *greeting;
-        if let Some(&id) = self.peers.get(&(meta.source, from)) {
-            return self.deliver(now, id, meta, packet, bytes);
-        }
-        // Whoever wants something pays for it with a full packet (RFC 9000 section 14.1).
-        if !self.config.accepts || bytes < Params::MIN_PACKET_BYTES {
-            return Disposition::Discarded(DropReason::UnknownPeer);
-        }
-        if version != VERSION {
-            let versions = &VERSION.to_be_bytes();
-            self.answer(meta.source, &Packet::Versions { to: from, number, versions });
-            return Disposition::Discarded(DropReason::UnknownPeer);
-        }
-        if self.entries.len() >= self.config.connections_max {
-            return Disposition::Discarded(DropReason::PeersFull);
-        }
-        let trusted = self.secret.is_good(now, meta.source, from, cookie);
-        if !trusted && self.wants_cookie() {
-            let cookie = &self.secret.cookie(now, meta.source, from);
-            self.answer(meta.source, &Packet::Challenge { to: from, number, cookie });
-            return Disposition::Discarded(DropReason::UnknownPeer);
-        }
-        let identity = self.identity();
-        let config = self.config.connection;
-        let new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
-        self.insert(new);
-        self.deliver(now, identity.id, meta, packet, bytes)
-    }
-
-    fn wants_cookie(&self) -> bool {
-        match self.config.cookies {
-            CookiePolicy::Always => true,
-            CookiePolicy::Never => false,
-            CookiePolicy::Above(bound) => self.half_open >= bound,
-        }
-    }
-
-    fn deliver(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        meta: RecvMeta,
-        packet: &Packet<'_>,
-        bytes: usize,
-    ) -> Disposition {
-        self.touch(id);
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return Disposition::Discarded(DropReason::UnknownPeer);
-        };
-        if entry.connection.peer() != meta.source {
-            return entry.connection.refuse("from another address");
-        }
-        entry.connection.handle_packet(now, meta, packet, bytes)
-    }
-
-    /// The connection that a packet is meant for.
-    fn addressee(&self, source: SocketAddr, packet: &Packet<'_>) -> Option<ConnectionId> {
-        match *packet {
-            Packet::Open { greeting, .. } => self.peers.get(&(source, greeting.from)).copied(),
-            Packet::Reset { to, .. } => self.peers.get(&(source, to)).copied(),
-            _ => Some(packet.to()).filter(|to| self.entries.contains_key(to)),
-        }
-    }
-
-    /// A datagram was not taken.
-    fn trace_discard(
-        &mut self,
-        source: SocketAddr,
-        packet: Option<&Packet<'_>>,
-        bytes: usize,
-        reason: DropReason,
-    ) {
-        if !self.tracer.is_on() {
-            return;
-        }
-        let connection = packet.and_then(|packet| self.addressee(source, packet));
-        let there = connection.and_then(|id| self.get(id));
-        let number = there.zip(packet).and_then(|(there, packet)| there.number_of(packet));
-        let kind = packet.map(PacketKind::of);
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let event = TransportEvent::PacketDiscarded { number, kind, bytes, reason };
-        self.tracer.emit(|| TraceEvent::Transport { connection, event });
-    }
-
-    /// A packet for a connection that is not here: perhaps it was before a restart, or it is over
-    /// and the peer has missed that.
-    fn handle_unknown(&mut self, meta: RecvMeta, to: ConnectionId, bytes: usize) -> Disposition {
-        let token = self.secret.reset_token(to);
-        // Shorter than what it answers, so that two hosts without memory fall silent.
-        if bytes >= MIN_ANSWERED_PACKET {
-            self.answer(meta.source, &Packet::Reset { to, token });
-        }
-        Disposition::Discarded(DropReason::UnknownPeer)
-    }
 }
 
 /// Checksum, kind, ID and token.
@@ -445,36 +348,7 @@ impl Endpoint for Host {
     type Event = HostEvent;
 
     fn handle_datagram(&mut self, now: Instant, meta: RecvMeta, datagram: &[u8]) -> Disposition {
-        let packet = match Packet::decode(datagram) {
-            Ok(packet) => packet,
-            Err(error) => {
-                let reason = DropReason::Damaged(error);
-                self.trace_discard(meta.source, None, datagram.len(), reason);
-                return Disposition::Discarded(reason);
-            }
-        };
-        let bytes = datagram.len();
-        let disposition = match packet {
-            Packet::Open { greeting, cookie, .. } => {
-                self.handle_open(now, meta, &packet, (&greeting, cookie), bytes)
-            }
-            Packet::Reset { to, .. } => match self.peers.get(&(meta.source, to)) {
-                Some(&id) => self.deliver(now, id, meta, &packet, bytes),
-                None => Disposition::Discarded(DropReason::UnknownPeer),
-            },
-            _ if self.entries.contains_key(&packet.to()) => {
-                self.deliver(now, packet.to(), meta, &packet, bytes)
-            }
-            Packet::Data { to, .. } | Packet::Accept { to, .. } => {
-                self.handle_unknown(meta, to, bytes)
-            }
-            _ => Disposition::Discarded(DropReason::UnknownPeer),
-        };
-        self.refresh(now);
-        if let Disposition::Discarded(reason) = disposition {
-            self.trace_discard(meta.source, Some(&packet), bytes, reason);
-        }
-        disposition
+        self.handle_datagram_for(now, meta, datagram, &mut |_, _, _| 0)
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -537,6 +411,18 @@ impl Endpoint for Host {
         None
     }
 
+    fn poll_offer(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Offer> {
+        self.next_offer(now, batch)
+    }
+
+    fn lent<'a>(&'a self, nth: usize, each: &mut dyn FnMut(&'a [u8])) {
+        self.show_lent(nth, each);
+    }
+
+    fn take_back(&mut self) {
+        self.lending.take_back();
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         let pending = !self.news.is_empty() || !self.answers.is_empty() || self.sending_count > 0;
         if pending {
@@ -552,6 +438,14 @@ impl Endpoint for Host {
     }
 
     fn poll_event(&mut self) -> Option<HostEvent> {
+        for &id in &self.touched {
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.connection.has_events()
+                && !core::mem::replace(&mut entry.flags.news, true)
+            {
+                self.news.push_back(id);
+            }
+        }
         while let Some(id) = self.news.pop_front() {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.flags.news = false;

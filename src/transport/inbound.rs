@@ -14,7 +14,7 @@ use crate::{
         DecodeError,
         transport::{
             COOKIE_BYTES_MAX, CloseCode, Features, Frame, Greeting, Packet, Reader, ResetToken,
-            VERSION, expand_number,
+            StreamId, VERSION, expand_number,
         },
     },
 };
@@ -24,6 +24,11 @@ use core::time::Duration;
 const COOKIES_MAX: u32 = 3;
 /// Packets that a peer's wish lets wait for one ACK, at most.
 const ACK_THRESHOLD_MAX: u64 = 256;
+
+/// Takes nothing: the bytes wait to be read.
+fn nobody(_: StreamId, _: &[u8]) -> usize {
+    0
+}
 
 /// Why the frames of a packet were not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,20 @@ impl Connection {
         packet: &Packet<'_>,
         bytes: usize,
     ) -> Disposition {
+        self.handle_packet_for(now, meta, packet, bytes, &mut nobody)
+    }
+
+    /// The same; what comes next on a stream, with nothing waiting before it, is offered to `reader`
+    /// where it lies. It says how many bytes it has taken, and the rest waits to be
+    /// [read](Self::read).
+    pub fn handle_packet_for(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        packet: &Packet<'_>,
+        bytes: usize,
+        reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
+    ) -> Disposition {
         if !self.life.is_alive() {
             return self.handle_late(now, packet);
         }
@@ -73,11 +92,11 @@ impl Connection {
                 if self.life.is_opening() {
                     return self.refuse("data before the handshake");
                 }
-                self.handle_frames(now, meta, self.whole_number(number), frames)
+                self.handle_frames(now, meta, self.whole_number(number), frames, reader)
             }
             Packet::Open { greeting, frames, .. } if self.acceptor => {
                 self.validation.on_received(bytes);
-                self.handle_frames(now, meta, greeting.number, frames)
+                self.handle_frames(now, meta, greeting.number, frames, &mut nobody)
             }
             Packet::Accept { greeting, offered, frames, .. } if !self.acceptor => {
                 self.handle_accept(now, meta, &greeting, offered, frames)
@@ -165,7 +184,7 @@ impl Connection {
         } else if greeting.from != self.remote_id {
             return self.refuse("an accept packet from another connection");
         }
-        self.handle_frames(now, meta, greeting.number, frames)
+        self.handle_frames(now, meta, greeting.number, frames, &mut nobody)
     }
 
     /// The acceptor wants to see that we receive what it sends to our address.
@@ -222,6 +241,7 @@ impl Connection {
         meta: RecvMeta,
         number: u64,
         frames: &[u8],
+        taker: &mut dyn FnMut(StreamId, &[u8]) -> usize,
     ) -> Disposition {
         if self.acks.is_copy(number) {
             self.counted.copies_received += 1;
@@ -241,7 +261,7 @@ impl Connection {
             eliciting |= frame.elicits_ack();
             hurry |= frame == Frame::ImmediateAck;
             datagrams |= matches!(frame, Frame::Datagram(_));
-            match self.handle_frame(now, &frame) {
+            match self.handle_frame(now, &frame, taker) {
                 Ok(()) => {}
                 Err(Refusal::Damaged(error)) => {
                     return Disposition::Discarded(DropReason::Damaged(error));
@@ -264,7 +284,12 @@ impl Connection {
         Disposition::Accepted
     }
 
-    fn handle_frame(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), Refusal> {
+    fn handle_frame(
+        &mut self,
+        now: Instant,
+        frame: &Frame<'_>,
+        taker: &mut dyn FnMut(StreamId, &[u8]) -> usize,
+    ) -> Result<(), Refusal> {
         let srtt = self.recovery.rtt().smoothed();
         let streams = &mut self.streams;
         match *frame {
@@ -277,7 +302,8 @@ impl Connection {
                 self.settle();
             }
             Frame::Stream { id, offset, data, fin } => {
-                streams.on_data(now, id, offset, data, fin, srtt)?;
+                let mut reader = |bytes: &[u8]| taker(id, bytes);
+                streams.on_data(now, id, offset, data, fin, srtt, &mut reader)?;
             }
             Frame::ResetStream { id, code, final_size } => {
                 streams.on_reset(now, id, code, final_size, srtt)?;

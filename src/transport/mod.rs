@@ -89,6 +89,7 @@ pub mod flow;
 pub mod host;
 mod inbound;
 pub mod ledger;
+mod lend;
 pub mod lifecycle;
 pub mod loss;
 pub mod message;

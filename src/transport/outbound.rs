@@ -28,6 +28,8 @@ const PROBING_PACKETS: u64 = 4;
 /// spare the peer's processor and the way back).
 const ACKS_PER_WINDOW: u64 = 4;
 const ACK_THRESHOLD_MAX: u64 = 10;
+/// ACKs of a second for which more packets than that may wait.
+const ACKS_PER_SECOND: u64 = 20_000;
 
 /// What the next packet is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,11 @@ impl Connection {
 
     /// Writes a probe for the path's MTU, if one is due: it travels alone, beside data that flows, so
     /// that what becomes of it is soon known.
-    fn poll_mtu_probe(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
+    pub(super) fn poll_mtu_probe(
+        &mut self,
+        now: Instant,
+        batch: &mut Batch<'_>,
+    ) -> Option<Transmit> {
         let in_doubt = self.recovery.pmtud().is_in_doubt();
         let flows = in_doubt || self.recovery.in_flight_bytes() >= self.probing_bytes();
         let certain = self.life.is_established() && self.validation.budget() == u64::MAX;
@@ -128,7 +134,7 @@ impl Connection {
     /// How long the next packets may be. Probes of the probe timeout are as short as passes
     /// everywhere: perhaps it was their length that made the others vanish. A datagram of the
     /// application that fits into no such packet goes all the same.
-    fn packet_bytes(&self) -> usize {
+    pub(super) fn packet_bytes(&self) -> usize {
         let pmtud = self.recovery.pmtud();
         let short = if self.recovery.is_probing() { Pmtud::FLOOR } else { usize::MAX };
         let bytes = pmtud.packet_bytes().min(short);
@@ -207,7 +213,7 @@ impl Connection {
     }
 
     /// Whether the window lets a packet out.
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let room = self.recovery.room();
         room >= (self.recovery.pmtud().packet_bytes() as u64).min(self.recovery.window())
     }
@@ -356,8 +362,12 @@ impl Connection {
         self.write_ack_wish(writer);
         self.streams.write_control(writer, &mut self.contents);
         self.datagrams.write(writer);
-        self.streams.write_data(writer, &mut self.contents);
-        self.streams.next_turn();
+        // A slot that can leave as it lies is not cut in two for the sake of an ACK.
+        let accompanied = self.life.is_established() && writer.len() > DATA_HEADER_BYTES;
+        if !accompanied || self.streams.next_slot().is_none() {
+            self.streams.write_data(writer, &mut self.contents);
+            self.streams.next_turn();
+        }
         let probing = self.recovery.is_probing();
         if writer.len() == before && (self.ping || probing) {
             Frame::Ping.encode(writer);
@@ -375,8 +385,13 @@ impl Connection {
             return;
         }
         let bytes = self.recovery.pmtud().packet_bytes() as u64;
-        let packets = self.recovery.controller().window() / bytes;
-        let wanted = (packets / ACKS_PER_WINDOW).clamp(1, ACK_THRESHOLD_MAX);
+        // However wide the window is, no more than a stream holds is ever on its way.
+        let window = self.recovery.controller().window();
+        let packets = window.min(self.config.streams.send_buffer_bytes) / bytes;
+        // On a fast path ten packets are a moment: ACKs for each ten would be half of all calls.
+        let rate = self.recovery.delivery_rate().map_or(0, |sample| sample.bytes_per_second);
+        let moment = rate / ACKS_PER_SECOND / bytes;
+        let wanted = (packets / ACKS_PER_WINDOW).clamp(1, ACK_THRESHOLD_MAX.max(moment));
         let told = if self.ack_wish.sequence == 0 { 2 } else { self.ack_wish.threshold };
         if wanted >= told * 2 || wanted * 2 <= told {
             let sequence = self.ack_wish.sequence + 1;

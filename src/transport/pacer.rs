@@ -77,6 +77,12 @@ impl Pacer {
         Err(now + wait)
     }
 
+    /// Whether there is still something for a packet of `mss` bytes of what the last
+    /// [`check`](Self::check) found.
+    pub const fn has_tokens(&self, mss: u64) -> bool {
+        self.tokens >= mss
+    }
+
     /// A packet of `bytes` left.
     pub fn on_sent(&mut self, bytes: u64) {
         self.tokens = self.tokens.saturating_sub(bytes);

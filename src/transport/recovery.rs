@@ -4,6 +4,8 @@
 //! long the path is, the [`LossDetector`] when to give a packet up, the [`Controller`] and [`Prr`]
 //! how much may be on its way, the [`Pacer`] when the next packet may leave.
 
+mod questions;
+
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem, time::Duration};
 
@@ -26,7 +28,7 @@ use crate::{
     time::Instant,
     trace::{
         Tracer,
-        transport::{LossCause, Phase, TransportEvent},
+        transport::{LossCause, TransportEvent},
     },
     wire::transport::Ack,
 };
@@ -265,7 +267,7 @@ impl Recovery {
             return;
         }
         self.ledger.set(number, Fate::Acked);
-        settled.acked.extend(self.ledger.contents(number).cloned());
+        self.ledger.contents(number).for_each(|content| settled.add_acked(content));
         newly.marked += u64::from(sent.marked);
         if sent.eliciting {
             self.pmtud.on_acked(now, number, sent.bytes as usize);
@@ -522,6 +524,11 @@ impl Recovery {
         self.pacer.check(now, rate, self.mss)
     }
 
+    /// Whether another packet may follow one that [`pace`](Self::pace) let out at the same time.
+    pub(super) const fn has_tokens(&self) -> bool {
+        self.pacer.has_tokens(self.mss)
+    }
+
     /// Bytes a second at which packets leave: the controller's wish, or a window spread over a round
     /// trip, a quarter faster so that pacing is never what limits (RFC 9002 section 7.7), twice as
     /// fast in slow start.
@@ -583,30 +590,5 @@ impl Recovery {
     pub fn limit_packets(&mut self, now: Instant, bytes_max: usize) {
         self.pmtud.limit(now, bytes_max);
         self.follow_mtu();
-    }
-
-    /// What is known of the path's treatment of marks.
-    pub const fn ecn(&self) -> &EcnPath {
-        &self.ecn
-    }
-
-    /// The congestion control.
-    pub fn controller(&self) -> &dyn Controller {
-        &*self.controller
-    }
-
-    /// The bounds that decide about losses.
-    pub const fn loss(&self) -> &LossDetector {
-        &self.loss
-    }
-
-    /// What was counted.
-    pub const fn stats(&self) -> &RecoveryStats {
-        &self.stats
-    }
-
-    /// Where congestion control is.
-    pub fn phase(&self) -> Phase {
-        if self.prr.is_some() { Phase::Recovery } else { self.controller.phase() }
     }
 }

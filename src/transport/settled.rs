@@ -30,6 +30,21 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// Adds what arrived. Packets of bulk that follow each other are settled in one.
+    pub(super) fn add_acked(&mut self, content: &Content) {
+        if let Content::Stream { id, bytes, fin } = content
+            && let Some(Content::Stream { id: last, bytes: so_far, fin: false }) =
+                self.acked.last_mut()
+            && last == id
+            && so_far.end == bytes.start
+            && !fin
+        {
+            so_far.end = bytes.end;
+        } else {
+            self.acked.push(content.clone());
+        }
+    }
+
     /// Contents that it has room for.
     pub(super) fn capacity(&self) -> usize {
         self.acked.capacity() + self.lost.capacity() + self.lost_numbers.capacity()

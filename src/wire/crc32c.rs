@@ -6,7 +6,7 @@
 
 /// The code of `parts` as if they were one run of bytes.
 #[cfg(feature = "std")]
-pub(super) fn compute<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+pub(crate) fn compute<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let mut parts = parts.into_iter();
     let first = parts.next().unwrap_or_default();
     let Some(second) = parts.next() else { return crc_fast::crc32_iscsi(first) };
@@ -18,7 +18,7 @@ pub(super) fn compute<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
 
 /// The code of `parts` as if they were one run of bytes.
 #[cfg(not(feature = "std"))]
-pub(super) fn compute<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+pub(crate) fn compute<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     by_tables(parts)
 }
 
@@ -33,10 +33,84 @@ fn by_tables<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     digest.finalize()
 }
 
+/// Joins the code of a head with the code of a tail of always the same length, without reading
+/// either again.
+///
+/// A code is linear: that of head and tail is that of the head with as many zeros after it, and that
+/// of the tail, added. What zeros do to a code is a multiplication by a constant, here in tables of
+/// four bits each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Join {
+    tail_bytes: usize,
+    tables: [[u32; 16]; 8],
+}
+
+impl Join {
+    pub(crate) fn new(tail_bytes: usize) -> Self {
+        // What each bit of a code becomes after one zero bit: reflected, so that it moves down.
+        let mut power: Columns = core::array::from_fn(|bit| match bit {
+            0 => POLYNOMIAL,
+            _ => 1 << (bit - 1),
+        });
+        let mut columns: Columns = core::array::from_fn(|bit| 1 << bit);
+        let mut zeros = tail_bytes * 8;
+        while zeros > 0 {
+            if zeros & 1 == 1 {
+                columns = columns.map(|column| times(&power, column));
+            }
+            power = power.map(|column| times(&power, column));
+            zeros >>= 1;
+        }
+        let table = |nibble: usize| {
+            core::array::from_fn(|value| {
+                let bits = (0..4).filter(|bit| value >> bit & 1 == 1);
+                bits.fold(0, |sum, bit| sum ^ columns[nibble * 4 + bit])
+            })
+        };
+        Self { tail_bytes, tables: core::array::from_fn(table) }
+    }
+
+    /// How long the tail is.
+    pub(crate) const fn tail_bytes(&self) -> usize {
+        self.tail_bytes
+    }
+
+    /// The code of head and tail together.
+    pub(crate) fn codes(&self, head: u32, tail: u32) -> u32 {
+        let nibbles = head.to_le_bytes().into_iter().flat_map(|byte| [byte & 15, byte >> 4]);
+        let tables = self.tables.iter();
+        tables.zip(nibbles).fold(tail, |sum, (table, nibble)| sum ^ table[usize::from(nibble)])
+    }
+}
+
+/// What each bit of a code becomes.
+type Columns = [u32; 32];
+
+/// CRC-32C's, reflected.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+fn times(columns: &Columns, code: u32) -> u32 {
+    let ones = columns.iter().enumerate().filter(|(bit, _)| code >> bit & 1 == 1);
+    ones.fold(0, |sum, (_, column)| sum ^ column)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn joined_codes_are_those_of_the_whole(
+            head in proptest::collection::vec(any::<u8>(), 0..60),
+            tail in proptest::collection::vec(any::<u8>(), 0..3000),
+        ) {
+            let join = Join::new(tail.len());
+            let joined = join.codes(by_tables([&head[..]]), by_tables([&tail[..]]));
+            prop_assert_eq!(joined, by_tables([&head[..], &tail[..]]));
+            prop_assert_eq!(join.tail_bytes(), tail.len());
+        }
+    }
 
     proptest! {
         #[test]

@@ -7,7 +7,7 @@
 pub mod checksum;
 mod codec;
 pub mod compact;
-mod crc32c;
+pub(crate) mod crc32c;
 pub mod lab;
 pub mod transport;
 pub(crate) mod varint;

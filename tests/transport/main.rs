@@ -6,6 +6,7 @@
 mod data;
 mod ecn;
 mod found;
+mod lend;
 mod lifecycle;
 mod many;
 mod message;

@@ -1,5 +1,6 @@
 //! Byte streams: each independent of the others, each with two halves.
 
+mod lend;
 mod limits;
 mod pair;
 mod recv;
@@ -10,6 +11,7 @@ mod tests;
 
 use core::fmt;
 
+pub(super) use lend::NextSlot;
 pub use limits::StreamLimits;
 pub use recv::{Received, RecvHalf};
 pub use send::SendHalf;

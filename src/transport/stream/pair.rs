@@ -125,6 +125,10 @@ impl Stream {
             Frame::write_stream_header(id, bytes.start, Some(len), fin, writer);
             self.send.copy(bytes.start, writer.space(len));
             contents.push(Content::Stream { id, bytes, fin });
+            // A slot that can leave as it lies is not begun here.
+            if self.send.next_slot(u64::MAX).is_some() {
+                return Written::Full;
+            }
         }
         Written::All
     }

@@ -39,6 +39,8 @@ pub struct Received {
     pub advanced: u64,
     /// Bytes that nobody will read: consumed, as far as the connection's window goes.
     pub discarded: u64,
+    /// Bytes that the application took at once.
+    pub taken: u64,
 }
 
 impl RecvHalf {
@@ -66,13 +68,15 @@ impl RecvHalf {
     }
 
     /// Takes bytes, and perhaps the end. `credit` is how far the end of what the peer sent may move
-    /// for all that the connection's window says.
+    /// for all that the connection's window says. What comes in order, with nothing waiting before
+    /// it, is offered to `reader` first.
     pub fn on_data(
         &mut self,
         offset: u64,
         data: &[u8],
         fin: bool,
         credit: u64,
+        reader: &mut dyn FnMut(&[u8]) -> usize,
     ) -> Result<Received, StreamFault> {
         let end = offset + data.len() as u64;
         self.check_size(end, fin)?;
@@ -81,7 +85,12 @@ impl RecvHalf {
             return Err(StreamFault::BeyondWindow);
         }
         let unwanted = self.over || self.reset.is_some();
+        let mut taken = 0;
         if !unwanted {
+            let news = self.buffer.news(offset, data);
+            if !news.is_empty() {
+                taken = self.buffer.skip(reader(news).min(news.len()));
+            }
             self.buffer.insert(offset, data, self.window.limit()).map_err(|error| match error {
                 InsertError::BeyondWindow => StreamFault::BeyondWindow,
                 InsertError::TooManyGaps => StreamFault::TooManyGaps,
@@ -91,7 +100,7 @@ impl RecvHalf {
         if fin {
             self.final_size = Some(end);
         }
-        Ok(Received { advanced, discarded: if unwanted { advanced } else { 0 } })
+        Ok(Received { advanced, discarded: if unwanted { advanced } else { 0 }, taken })
     }
 
     /// The peer gave the stream up after `final_size` bytes.
@@ -114,13 +123,13 @@ impl RecvHalf {
         self.highest = final_size;
         self.final_size = Some(final_size);
         if complete {
-            return Ok(Received { advanced, discarded: 0 });
+            return Ok(Received { advanced, ..Received::default() });
         }
         self.reset = Some(code);
         let unread = final_size - self.buffer.position();
         let discarded = if self.over { advanced } else { unread };
         self.buffer.abandon();
-        Ok(Received { advanced, discarded })
+        Ok(Received { advanced, discarded, taken: 0 })
     }
 
     /// Copies the next bytes into `out`; returns how many.
@@ -169,7 +178,7 @@ impl RecvHalf {
         Err(ReadError::Blocked)
     }
 
-    fn on_consumed(&mut self, now: Instant, len: u64, srtt: Duration) {
+    pub(super) fn on_consumed(&mut self, now: Instant, len: u64, srtt: Duration) {
         if self.final_size.is_none() {
             self.window.on_consumed(now, len, srtt);
         }
@@ -248,6 +257,10 @@ mod tests {
         RecvHalf::new(RecvWindow::new(100, 100), 4)
     }
 
+    fn nobody(_: &[u8]) -> usize {
+        0
+    }
+
     fn read(stream: &mut RecvHalf) -> Result<alloc::vec::Vec<u8>, ReadError> {
         let mut out = [0; 100];
         stream.read(NOW, &mut out, RTT).map(|len| out[..len].to_vec())
@@ -256,10 +269,10 @@ mod tests {
     #[test]
     fn bytes_then_the_end() {
         let mut stream = half();
-        stream.on_data(5, b"!", true, 100).unwrap();
+        stream.on_data(5, b"!", true, 100, &mut nobody).unwrap();
         assert!(!stream.take_readable());
         assert_eq!(read(&mut stream), Err(ReadError::Blocked));
-        assert_eq!(stream.on_data(0, b"hello", false, 100), Ok(Received::default()));
+        assert_eq!(stream.on_data(0, b"hello", false, 100, &mut nobody), Ok(Received::default()));
         assert!(stream.take_readable() && !stream.take_readable());
         assert_eq!(read(&mut stream), Ok(b"hello!".to_vec()));
         assert!(!stream.is_over());
@@ -270,11 +283,21 @@ mod tests {
     #[test]
     fn the_windows_hold() {
         let mut stream = half();
-        assert_eq!(stream.on_data(90, &[1; 11], false, 999), Err(StreamFault::BeyondWindow));
-        assert_eq!(stream.on_data(0, &[1; 50], false, 49), Err(StreamFault::BeyondWindow));
-        let received = Received { advanced: 50, discarded: 0 };
-        assert_eq!(stream.on_data(0, &[1; 50], false, 50), Ok(received));
-        assert_eq!(stream.on_data(0, &[1; 50], false, 0), Ok(Received::default()), "a copy");
+        assert_eq!(
+            stream.on_data(90, &[1; 11], false, 999, &mut nobody),
+            Err(StreamFault::BeyondWindow)
+        );
+        assert_eq!(
+            stream.on_data(0, &[1; 50], false, 49, &mut nobody),
+            Err(StreamFault::BeyondWindow)
+        );
+        let received = Received { advanced: 50, discarded: 0, taken: 0 };
+        assert_eq!(stream.on_data(0, &[1; 50], false, 50, &mut nobody), Ok(received));
+        assert_eq!(
+            stream.on_data(0, &[1; 50], false, 0, &mut nobody),
+            Ok(Received::default()),
+            "a copy"
+        );
         read(&mut stream).unwrap();
         assert_eq!(stream.window_mut().take_update(), Some(150));
     }
@@ -282,23 +305,26 @@ mod tests {
     #[test]
     fn a_stream_ends_in_one_place() {
         let mut stream = half();
-        stream.on_data(0, b"hello", true, 100).unwrap();
+        stream.on_data(0, b"hello", true, 100, &mut nobody).unwrap();
         for (offset, len, fin) in [(0, 6, false), (0, 4, true), (5, 1, true)] {
             let data = &b"hello!"[..len];
-            assert_eq!(stream.on_data(offset, data, fin, 100), Err(StreamFault::FinalSize));
+            assert_eq!(
+                stream.on_data(offset, data, fin, 100, &mut nobody),
+                Err(StreamFault::FinalSize)
+            );
         }
         assert_eq!(stream.on_reset(1, 4, 100), Err(StreamFault::FinalSize));
         let mut stream = half();
-        stream.on_data(0, b"hello", false, 100).unwrap();
-        assert_eq!(stream.on_data(0, b"hell", true, 100), Err(StreamFault::FinalSize));
+        stream.on_data(0, b"hello", false, 100, &mut nobody).unwrap();
+        assert_eq!(stream.on_data(0, b"hell", true, 100, &mut nobody), Err(StreamFault::FinalSize));
     }
 
     #[test]
     fn a_reset_counts_what_was_never_seen() {
         let mut stream = half();
-        stream.on_data(0, b"hello", false, 100).unwrap();
+        stream.on_data(0, b"hello", false, 100, &mut nobody).unwrap();
         stream.consume(NOW, 2, RTT);
-        let received = Received { advanced: 15, discarded: 18 };
+        let received = Received { advanced: 15, discarded: 18, taken: 0 };
         assert_eq!(stream.on_reset(9, 20, 15), Ok(received));
         assert_eq!(stream.on_reset(9, 20, 0), Ok(Received::default()));
         assert!(stream.take_readable());
@@ -309,7 +335,7 @@ mod tests {
     #[test]
     fn a_reset_after_the_end_changes_nothing() {
         let mut stream = half();
-        stream.on_data(0, b"hello", true, 100).unwrap();
+        stream.on_data(0, b"hello", true, 100, &mut nobody).unwrap();
         assert_eq!(stream.on_reset(9, 5, 100), Ok(Received::default()));
         assert_eq!(read(&mut stream), Ok(b"hello".to_vec()));
         assert_eq!(read(&mut stream), Err(ReadError::Finished));
@@ -318,15 +344,40 @@ mod tests {
     #[test]
     fn nobody_reads_what_was_stopped() {
         let mut stream = half();
-        stream.on_data(0, b"hello", false, 100).unwrap();
+        stream.on_data(0, b"hello", false, 100, &mut nobody).unwrap();
         assert_eq!(stream.stop(3), 5);
         assert_eq!((stream.take_stop(), stream.take_stop()), (Some(3), None));
         stream.repeat_stop();
         assert_eq!(stream.take_stop(), Some(3));
-        let received = Received { advanced: 5, discarded: 5 };
-        assert_eq!(stream.on_data(5, b"world", false, 100), Ok(received));
+        let received = Received { advanced: 5, discarded: 5, taken: 0 };
+        assert_eq!(stream.on_data(5, b"world", false, 100, &mut nobody), Ok(received));
         assert!(!stream.is_over() && !stream.take_readable());
-        assert_eq!(stream.on_reset(3, 12, 100), Ok(Received { advanced: 2, discarded: 2 }));
+        assert_eq!(
+            stream.on_reset(3, 12, 100),
+            Ok(Received { advanced: 2, discarded: 2, taken: 0 })
+        );
         assert!(stream.is_over());
+    }
+
+    #[test]
+    fn what_comes_in_order_goes_to_the_reader_and_the_rest_waits() {
+        let mut stream = half();
+        let mut got = alloc::vec::Vec::new();
+        let mut take = |bytes: &[u8], len: usize| {
+            got.extend_from_slice(&bytes[..len.min(bytes.len())]);
+            len
+        };
+        stream.on_data(5, b"world", false, 100, &mut |bytes| take(bytes, 99)).unwrap();
+        let all = stream.on_data(0, b"hello", false, 100, &mut |bytes| take(bytes, 99)).unwrap();
+        assert_eq!((all.taken, all.advanced), (5, 0));
+        assert!(stream.take_readable(), "what had waited");
+        // As long as something waits, what follows has to wait behind it.
+        stream.on_data(10, b"!!", false, 100, &mut |bytes| take(bytes, 99)).unwrap();
+        assert_eq!(read(&mut stream), Ok(b"world!!".to_vec()));
+        let part = stream.on_data(8, b"ld!!abc", true, 100, &mut |bytes| take(bytes, 2)).unwrap();
+        assert_eq!(part.taken, 2, "copies are not offered");
+        assert_eq!(read(&mut stream), Ok(b"c".to_vec()));
+        assert_eq!(read(&mut stream), Err(ReadError::Finished));
+        assert_eq!(got, b"helloab");
     }
 }

@@ -3,7 +3,14 @@
 use core::ops::Range;
 
 use super::WriteError;
-use crate::{buf::SendBuffer, transport::flow::SendLimit};
+use crate::{
+    buf::{SendBuffer, WholeSlot},
+    transport::flow::SendLimit,
+    wire::transport::DATA_HEADER_BYTES,
+};
+
+/// Bytes of the longest header of a data packet with one frame: kind of frame, stream and place.
+const HEADER_BYTES_MAX: usize = DATA_HEADER_BYTES + 1 + 8 + 8;
 
 /// Where a sending half is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +53,9 @@ enum Announcement {
 impl SendHalf {
     /// An open half: slots of `slot_bytes`, at most `capacity_bytes` held, and the peer's limit.
     pub fn new(slot_bytes: usize, capacity_bytes: u64, limit: u64) -> Self {
+        let buffer = SendBuffer::new(slot_bytes, capacity_bytes);
         Self {
-            buffer: SendBuffer::new(slot_bytes, capacity_bytes),
+            buffer: buffer.with_headroom(HEADER_BYTES_MAX),
             limit: SendLimit::new(limit),
             state: State::Open,
             stopped: None,
@@ -158,6 +166,34 @@ impl SendHalf {
             }
             (None, _) => None,
         }
+    }
+
+    /// The next bytes, if they are a whole slot that can leave as it lies, with nothing to be told
+    /// beside them, and of which none is beyond `new_to` unless it is sent again.
+    pub fn next_slot(&mut self, new_to: u64) -> Option<WholeSlot> {
+        let limit = self.limit.get().min(new_to);
+        let whole = self.buffer.next_slot(limit)?;
+        let last = whole.bytes.end == self.buffer.written();
+        (!last || self.state == State::Open).then_some(whole)
+    }
+
+    /// Whether slots are to leave as they lie; see [`SendBuffer::set_aligned`].
+    pub const fn set_aligned(&mut self, aligned: bool) {
+        self.buffer.set_aligned(aligned);
+    }
+
+    /// Slots from now on are so long; see [`SendBuffer::set_slot_bytes`].
+    pub fn set_slot_bytes(&mut self, slot_bytes: usize) {
+        self.buffer.set_slot_bytes(slot_bytes);
+    }
+
+    /// Takes such a slot; see [`SendBuffer::take_slot`].
+    pub fn take_slot(
+        &mut self,
+        whole: &WholeSlot,
+        header: usize,
+    ) -> Option<(&mut [u8], usize, u32)> {
+        self.buffer.take_slot(whole, header)
     }
 
     /// Copies bytes that were taken into a packet.

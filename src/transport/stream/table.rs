@@ -1,5 +1,6 @@
 //! All streams of a connection, whose turn it is to send, and the windows they share.
 
+mod arrival;
 mod wishes;
 
 use alloc::{
@@ -12,7 +13,6 @@ use core::time::Duration;
 use super::{
     OpenError, ReadError, RecvHalf, SendHalf, StreamEvent, StreamFault, StreamLimits, WriteError,
     pair::{CONTROL_BYTES, Stream, Written, put},
-    recv::Received,
 };
 use crate::{
     buf::RangeSet,
@@ -26,18 +26,21 @@ use crate::{
 
 /// All streams of a connection: their halves, whose turn it is to send, and the windows they share.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "what is pending, each by itself")]
 pub struct Streams {
     limits: StreamLimits,
     acceptor: bool,
-    slot_bytes: usize,
+    pub(super) slot_bytes: usize,
+    /// Whether slots may leave as they lie.
+    pub(super) lending: bool,
     /// Boxed, since a node of the map has room for eleven.
-    table: BTreeMap<StreamId, Box<Stream>>,
+    pub(super) table: BTreeMap<StreamId, Box<Stream>>,
     /// Streams with bytes to send, each priority in its own queue: the lowest number goes first, and
     /// streams of the same priority take turns.
-    ready: BTreeMap<u8, VecDeque<StreamId>>,
+    pub(super) ready: BTreeMap<u8, VecDeque<StreamId>>,
     /// Streams with something else to tell.
     telling: VecDeque<StreamId>,
-    events: VecDeque<StreamEvent>,
+    pub(super) events: VecDeque<StreamEvent>,
     /// Streams that we opened.
     opened: u64,
     opened_max: u64,
@@ -50,10 +53,10 @@ pub struct Streams {
     peer_max_pending: bool,
     /// How much of all streams may be sent, and was.
     send_limit: SendLimit,
-    sent: u64,
-    resent: u64,
-    recv_window: RecvWindow,
-    received: u64,
+    pub(super) sent: u64,
+    pub(super) resent: u64,
+    pub(super) recv_window: RecvWindow,
+    pub(super) received: u64,
 }
 
 impl Streams {
@@ -65,6 +68,7 @@ impl Streams {
             limits,
             acceptor,
             slot_bytes,
+            lending: false,
             table: BTreeMap::new(),
             ready: BTreeMap::new(),
             telling: VecDeque::new(),
@@ -109,8 +113,11 @@ impl Streams {
     fn insert(&mut self, id: StreamId, priority: u8) {
         let limits = &self.limits;
         let window = RecvWindow::new(limits.stream_window_bytes, limits.stream_window_bytes_max);
+        let mut send =
+            SendHalf::new(self.slot_bytes, limits.send_buffer_bytes, self.peer_stream_window);
+        send.set_aligned(self.lending);
         let stream = Stream {
-            send: SendHalf::new(self.slot_bytes, limits.send_buffer_bytes, self.peer_stream_window),
+            send,
             recv: RecvHalf::new(window, limits.gaps_max),
             priority,
             queued: false,
@@ -232,51 +239,6 @@ impl Streams {
 
     // What the peer says.
 
-    /// Bytes of a stream arrived.
-    pub fn on_data(
-        &mut self,
-        now: Instant,
-        id: StreamId,
-        offset: u64,
-        data: &[u8],
-        fin: bool,
-        srtt: Duration,
-    ) -> Result<(), StreamFault> {
-        let credit = self.recv_window.limit() - self.received;
-        let Some(stream) = self.of_peer(id)? else { return Ok(()) };
-        let received = stream.recv.on_data(offset, data, fin, credit)?;
-        if stream.recv.take_readable() {
-            self.events.push_back(StreamEvent::Readable(id));
-        }
-        self.on_received(now, id, received, srtt);
-        Ok(())
-    }
-
-    /// The peer gave a stream up.
-    pub fn on_reset(
-        &mut self,
-        now: Instant,
-        id: StreamId,
-        code: u64,
-        final_size: u64,
-        srtt: Duration,
-    ) -> Result<(), StreamFault> {
-        let credit = self.recv_window.limit() - self.received;
-        let Some(stream) = self.of_peer(id)? else { return Ok(()) };
-        let received = stream.recv.on_reset(code, final_size, credit)?;
-        if stream.recv.take_readable() {
-            self.events.push_back(StreamEvent::Readable(id));
-        }
-        self.on_received(now, id, received, srtt);
-        Ok(())
-    }
-
-    fn on_received(&mut self, now: Instant, id: StreamId, received: Received, srtt: Duration) {
-        self.received += received.advanced;
-        self.recv_window.on_consumed(now, received.discarded, srtt);
-        self.remove_if_over(id);
-    }
-
     /// The peer does not want the rest of a stream.
     pub fn on_stop_sending(&mut self, id: StreamId, code: u64) -> Result<(), StreamFault> {
         let Some(stream) = self.of_peer(id)? else { return Ok(()) };
@@ -315,7 +277,7 @@ impl Streams {
     }
 
     /// Bytes of all streams that may be sent for the first time.
-    fn credit(&self) -> u64 {
+    pub(super) fn credit(&self) -> u64 {
         self.send_limit.get() - self.sent
     }
 
@@ -522,6 +484,13 @@ impl Streams {
         if matches!(written, Written::Full) && stream.is_sendable(credit - sent) {
             return true;
         }
+        self.leave_queue(id);
+        false
+    }
+
+    /// A stream is not in its queue any more: says so if it is a window that holds it up.
+    pub(super) fn leave_queue(&mut self, id: StreamId) {
+        let Some(stream) = self.table.get_mut(&id) else { return };
         stream.queued = false;
         if stream.is_held_up() {
             stream.send.limit_mut().on_blocked();
@@ -529,7 +498,6 @@ impl Streams {
             self.send_limit.on_blocked();
         }
         self.tell(id);
-        false
     }
 
     /// Lets the next stream of the same priority have its turn.

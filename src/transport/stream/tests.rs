@@ -57,7 +57,7 @@ fn hand_over(to: &mut Streams, bytes: &[u8]) -> Result<(), StreamFault> {
     while !reader.is_empty() {
         match Frame::decode(&mut reader).expect("our own frames") {
             Frame::Stream { id, offset, data, fin } => {
-                to.on_data(NOW, id, offset, data, fin, RTT)?;
+                to.on_data(NOW, id, offset, data, fin, RTT, &mut |_| 0)?;
             }
             Frame::ResetStream { id, code, final_size } => {
                 to.on_reset(NOW, id, code, final_size, RTT)?;
@@ -297,9 +297,12 @@ fn streams_are_counted_and_come_back() {
 fn peers_may_not_open_our_streams_nor_too_many() {
     let mut pair = Pair::new();
     let ours = StreamId::new(0, true);
-    assert_eq!(pair.b.on_data(NOW, ours, 0, b"x", false, RTT), Err(StreamFault::Limit));
+    assert_eq!(pair.b.on_data(NOW, ours, 0, b"x", false, RTT, &mut |_| 0), Err(StreamFault::Limit));
     let fifth = StreamId::new(4, false);
-    assert_eq!(pair.b.on_data(NOW, fifth, 0, b"x", false, RTT), Err(StreamFault::Limit));
+    assert_eq!(
+        pair.b.on_data(NOW, fifth, 0, b"x", false, RTT, &mut |_| 0),
+        Err(StreamFault::Limit)
+    );
     assert_eq!(pair.b.on_stop_sending(fifth, 1), Err(StreamFault::Limit));
     assert_eq!(pair.b.on_max_stream_data_frame(fifth, 1), Err(StreamFault::Limit));
     assert_eq!(pair.b.on_blocked(Some(fifth)), Err(StreamFault::Limit));

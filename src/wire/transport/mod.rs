@@ -45,6 +45,7 @@ pub use anatomy::anatomy;
 pub use cursor::{Reader, Writer};
 pub use dissect::{Dissection, Field, dissect};
 pub use frame::{CloseCode, Frame, StreamId};
+pub(crate) use packet::seal_head;
 pub use packet::{
     ACCEPT_HEADER_MAX, CHALLENGE_BYTES_MAX, COOKIE_BYTES_MAX, ConnectionId, DATA_HEADER_BYTES,
     Features, Greeting, OPEN_HEADER_MAX, Packet, ResetToken, VERSION, expand_number, seal,

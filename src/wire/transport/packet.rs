@@ -3,7 +3,11 @@
 use core::fmt;
 
 use super::{Params, Reader, Writer};
-use crate::wire::{Checksum, DecodeError, varint};
+use crate::wire::{
+    Checksum, DecodeError,
+    crc32c::{self, Join},
+    varint,
+};
 
 /// The version of the protocol that this crate speaks: "rdt", 1.
 pub const VERSION: u32 = u32::from_be_bytes(*b"rdt\x01");
@@ -280,6 +284,13 @@ fn names(reader: &mut Reader<'_>) -> Result<Names, DecodeError> {
 pub fn seal(datagram: &mut [u8]) {
     let (crc, rest) = datagram.split_at_mut(CRC);
     Checksum::Crc32c.put([&*rest], crc);
+}
+
+/// The same for a datagram of which the code of the last bytes is known: reads the head alone.
+pub(crate) fn seal_head(head: &mut [u8], tail_code: u32, join: &Join) {
+    let (crc, rest) = head.split_at_mut(CRC);
+    let code = join.codes(crc32c::compute([&*rest]), tail_code);
+    crc.copy_from_slice(&code.to_be_bytes());
 }
 
 /// A whole packet number, below 2^62.

@@ -1,0 +1,174 @@
+//! What arrives at a host: whose it is, and what strangers get.
+
+use core::net::SocketAddr;
+
+use super::{CookiePolicy, Host, MIN_ANSWERED_PACKET};
+use crate::{
+    endpoint::{Disposition, DropReason, RecvMeta},
+    time::Instant,
+    trace::{
+        TraceEvent,
+        transport::{PacketKind, TransportEvent},
+    },
+    transport::connection::Connection,
+    wire::transport::{ConnectionId, Greeting, Packet, Params, StreamId, VERSION},
+};
+
+/// What takes the next bytes of streams as they arrive: the connection, the stream and the bytes.
+type Reader<'a> = dyn FnMut(ConnectionId, StreamId, &[u8]) -> usize + 'a;
+
+impl Host {
+    /// Like [`handle_datagram`](Endpoint::handle_datagram); what comes next on a stream, with nothing
+    /// waiting before it, is offered to `reader` where it lies. It is told the connection, the stream
+    /// and the bytes, and says how many of them it has taken; the rest waits to be
+    /// [read](Connection::read). Whoever reads this way saves a copy.
+    pub fn handle_datagram_for(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        datagram: &[u8],
+        reader: &mut Reader<'_>,
+    ) -> Disposition {
+        let packet = match Packet::decode(datagram) {
+            Ok(packet) => packet,
+            Err(error) => {
+                let reason = DropReason::Damaged(error);
+                self.trace_discard(meta.source, None, datagram.len(), reason);
+                return Disposition::Discarded(reason);
+            }
+        };
+        let bytes = datagram.len();
+        let disposition = match packet {
+            Packet::Open { greeting, cookie, .. } => {
+                self.handle_open(now, meta, &packet, (&greeting, cookie), bytes)
+            }
+            Packet::Reset { to, .. } => match self.peers.get(&(meta.source, to)) {
+                Some(&id) => self.deliver(now, id, meta, &packet, bytes, reader),
+                None => Disposition::Discarded(DropReason::UnknownPeer),
+            },
+            _ if self.entries.contains_key(&packet.to()) => {
+                self.deliver(now, packet.to(), meta, &packet, bytes, reader)
+            }
+            Packet::Data { to, .. } | Packet::Accept { to, .. } => {
+                self.handle_unknown(meta, to, bytes)
+            }
+            _ => Disposition::Discarded(DropReason::UnknownPeer),
+        };
+        // What comes of a data packet is looked at when somebody asks; a handshake changes the index.
+        if !matches!(packet, Packet::Data { .. }) {
+            self.refresh(now);
+        }
+        if let Disposition::Discarded(reason) = disposition {
+            self.trace_discard(meta.source, Some(&packet), bytes, reason);
+        }
+        disposition
+    }
+
+    fn handle_open(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        packet: &Packet<'_>,
+        (greeting, cookie): (&Greeting, &[u8]),
+        bytes: usize,
+    ) -> Disposition {
+        let Greeting { version, from, number, .. } = *greeting;
+        let nobody = &mut |_, _, _: &[u8]| 0;
+        if let Some(&id) = self.peers.get(&(meta.source, from)) {
+            return self.deliver(now, id, meta, packet, bytes, nobody);
+        }
+        // Whoever wants something pays for it with a full packet (RFC 9000 section 14.1).
+        if !self.config.accepts || bytes < Params::MIN_PACKET_BYTES {
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        }
+        if version != VERSION {
+            let versions = &VERSION.to_be_bytes();
+            self.answer(meta.source, &Packet::Versions { to: from, number, versions });
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        }
+        if self.entries.len() >= self.config.connections_max {
+            return Disposition::Discarded(DropReason::PeersFull);
+        }
+        let trusted = self.secret.is_good(now, meta.source, from, cookie);
+        if !trusted && self.wants_cookie() {
+            let cookie = &self.secret.cookie(now, meta.source, from);
+            self.answer(meta.source, &Packet::Challenge { to: from, number, cookie });
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        }
+        let identity = self.identity();
+        let config = self.config.connection;
+        let new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
+        self.insert(new);
+        self.deliver(now, identity.id, meta, packet, bytes, nobody)
+    }
+
+    fn wants_cookie(&self) -> bool {
+        match self.config.cookies {
+            CookiePolicy::Always => true,
+            CookiePolicy::Never => false,
+            CookiePolicy::Above(bound) => self.half_open >= bound,
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        meta: RecvMeta,
+        packet: &Packet<'_>,
+        bytes: usize,
+        reader: &mut Reader<'_>,
+    ) -> Disposition {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Disposition::Discarded(DropReason::UnknownPeer);
+        };
+        if !core::mem::replace(&mut entry.flags.touched, true) {
+            self.touched.push(id);
+        }
+        if entry.connection.peer() != meta.source {
+            return entry.connection.refuse("from another address");
+        }
+        let mut reader = |stream, bytes: &[u8]| reader(id, stream, bytes);
+        entry.connection.handle_packet_for(now, meta, packet, bytes, &mut reader)
+    }
+
+    /// The connection that a packet is meant for.
+    fn addressee(&self, source: SocketAddr, packet: &Packet<'_>) -> Option<ConnectionId> {
+        match *packet {
+            Packet::Open { greeting, .. } => self.peers.get(&(source, greeting.from)).copied(),
+            Packet::Reset { to, .. } => self.peers.get(&(source, to)).copied(),
+            _ => Some(packet.to()).filter(|to| self.entries.contains_key(to)),
+        }
+    }
+
+    /// A datagram was not taken.
+    fn trace_discard(
+        &mut self,
+        source: SocketAddr,
+        packet: Option<&Packet<'_>>,
+        bytes: usize,
+        reason: DropReason,
+    ) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        let connection = packet.and_then(|packet| self.addressee(source, packet));
+        let there = connection.and_then(|id| self.get(id));
+        let number = there.zip(packet).and_then(|(there, packet)| there.number_of(packet));
+        let kind = packet.map(PacketKind::of);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let event = TransportEvent::PacketDiscarded { number, kind, bytes, reason };
+        self.tracer.emit(|| TraceEvent::Transport { connection, event });
+    }
+
+    /// A packet for a connection that is not here: perhaps it was before a restart, or it is over
+    /// and the peer has missed that.
+    fn handle_unknown(&mut self, meta: RecvMeta, to: ConnectionId, bytes: usize) -> Disposition {
+        let token = self.secret.reset_token(to);
+        // Shorter than what it answers, so that two hosts without memory fall silent.
+        if bytes >= MIN_ANSWERED_PACKET {
+            self.answer(meta.source, &Packet::Reset { to, token });
+        }
+        Disposition::Discarded(DropReason::UnknownPeer)
+    }
+}

@@ -1,0 +1,34 @@
+//! What others may ask of recovery.
+
+use super::{
+    super::{cc::Controller, ecn::EcnPath, loss::LossDetector},
+    Recovery, RecoveryStats,
+};
+use crate::trace::transport::Phase;
+
+impl Recovery {
+    /// What is known of the path's treatment of marks.
+    pub const fn ecn(&self) -> &EcnPath {
+        &self.ecn
+    }
+
+    /// The congestion control.
+    pub fn controller(&self) -> &dyn Controller {
+        &*self.controller
+    }
+
+    /// The bounds that decide about losses.
+    pub const fn loss(&self) -> &LossDetector {
+        &self.loss
+    }
+
+    /// What was counted.
+    pub const fn stats(&self) -> &RecoveryStats {
+        &self.stats
+    }
+
+    /// Where congestion control is.
+    pub fn phase(&self) -> Phase {
+        if self.prr.is_some() { Phase::Recovery } else { self.controller.phase() }
+    }
+}
