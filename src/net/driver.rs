@@ -1,17 +1,18 @@
 //! One endpoint behind one socket.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::{net::SocketAddr, ops::Range, time::Duration};
+use core::{net::SocketAddr, time::Duration};
 use std::io::{self, IoSlice};
 
 use super::{
     spin::Spin,
     sys::{Inbox, MESSAGES_MAX, Outgoing},
+    unsent::{Lies, Unsent},
     waker::Wakeups,
 };
 use crate::{
     batch::Batch,
-    endpoint::{Disposition, Endpoint, Offer, RecvMeta, Transmit},
+    endpoint::{Disposition, Endpoint, Offer, RecvMeta},
     link::{Delivery, Link, LinkConfig},
     net::{Clock, Interest, Sent, Socket, Waker, wait},
     time::Instant,
@@ -92,23 +93,6 @@ struct Links {
     peer: NodeId,
     /// What left the outgoing link when the send buffer was full.
     stuck: Option<Delivery<SocketAddr>>,
-}
-
-/// A batch, or what is left of it, that the socket has not taken.
-#[derive(Clone, Debug)]
-struct Unsent {
-    transmit: Transmit,
-    lies: Lies,
-    segment: usize,
-}
-
-/// Where a batch lies.
-#[derive(Clone, Debug)]
-enum Lies {
-    /// In the driver's space.
-    Here(Range<usize>),
-    /// With the endpoint: what it lent so many offers after the first.
-    Lent(usize),
 }
 
 impl<E: Endpoint> Driver<E> {
@@ -542,43 +526,6 @@ impl<E: Endpoint> Driver<E> {
             while let Some((datagram, fate)) = link.poll_fate() {
                 record(Place::Link { from, to }, TraceEvent::Link { datagram, fate });
             }
-        }
-    }
-}
-
-impl Unsent {
-    /// What one message can hold, headers and all, is 64 KiB; those of IPv6 are longer than those
-    /// that a batch of datagrams allows for.
-    const MESSAGE_BYTES_MAX_6: usize = 65_536 - 40 - 8;
-
-    /// One or two messages for a batch.
-    fn split(
-        transmit: Transmit,
-        bytes: Range<usize>,
-        segment: usize,
-    ) -> impl Iterator<Item = Self> {
-        let cut = if transmit.destination.is_ipv6() && bytes.len() > Self::MESSAGE_BYTES_MAX_6 {
-            bytes.end - segment.min(bytes.len())
-        } else {
-            bytes.end
-        };
-        let parts = [bytes.start..cut, cut..bytes.end];
-        let parts = parts.into_iter().filter(move |part| !part.is_empty() || bytes.is_empty());
-        parts.map(move |bytes| Self { transmit, lies: Lies::Here(bytes), segment })
-    }
-
-    fn message<'a>(&self, socket: &Socket, parts: &'a [IoSlice<'a>]) -> Outgoing<'a> {
-        let Transmit { destination, source, ecn, .. } = self.transmit;
-        let single = match &self.lies {
-            Lies::Here(bytes) => bytes.len() <= self.segment,
-            Lies::Lent(_) => parts.len() == 1,
-        };
-        Outgoing {
-            parts,
-            segment: u16::try_from(self.segment).ok().filter(|_| !single),
-            destination: socket.wire_destination(destination),
-            source,
-            ecn,
         }
     }
 }

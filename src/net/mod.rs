@@ -33,6 +33,7 @@ mod stream;
 mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod unsent;
 mod wait;
 mod waker;
 
