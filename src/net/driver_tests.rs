@@ -311,7 +311,9 @@ fn a_driver_is_woken_by_another_thread() {
         let waker = waker.clone();
         let ring = move || {
             if !before {
-                std::thread::sleep(Duration::from_millis(20));
+                let clock = Clock::start();
+                let until = clock.now() + Duration::from_millis(20);
+                wait(&[], Some(until), &clock).unwrap();
             }
             (0..3).for_each(|_| waker.wake());
         };
