@@ -280,12 +280,16 @@ impl<E: Endpoint> Driver<E> {
             if woken || wake.is_some_and(|wake| wake <= now) {
                 return Ok(true);
             }
-            if now >= end || self.is_blocked() {
+            if self.is_blocked() {
+                return Ok(false);
+            }
+            if now >= end {
                 self.spin.on_waited_in_vain();
                 return Ok(false);
             }
             self.socket.recv_batch(&mut self.inbox)?;
             if !self.inbox.is_empty() {
+                self.spin.on_met();
                 return Ok(true);
             }
             core::hint::spin_loop();
