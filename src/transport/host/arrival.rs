@@ -18,10 +18,10 @@ use crate::{
 type Reader<'a> = dyn FnMut(ConnectionId, StreamId, &[u8]) -> usize + 'a;
 
 impl Host {
-    /// Like [`handle_datagram`](Endpoint::handle_datagram); what comes next on a stream, with nothing
-    /// waiting before it, is offered to `reader` where it lies. It is told the connection, the stream
-    /// and the bytes, and says how many of them it has taken; the rest waits to be
-    /// [read](Connection::read). Whoever reads this way saves a copy.
+    /// Like [`handle_datagram`](crate::endpoint::Endpoint::handle_datagram); what comes next on a
+    /// stream, with nothing waiting before it, is offered to `reader` where it lies. It is told the
+    /// connection, the stream and the bytes, and says how many of them it has taken; the rest waits to
+    /// be [read](Connection::read). Whoever reads this way saves a copy.
     pub fn handle_datagram_for(
         &mut self,
         now: Instant,
