@@ -375,6 +375,9 @@ impl<E: Endpoint> Driver<E> {
             }
             self.inbox = inbox;
             self.inbox.clear();
+            if !self.inbox.was_full() {
+                break;
+            }
         }
         let now = self.clock.now();
         while received < Self::RECEIVE_MAX {

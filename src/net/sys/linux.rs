@@ -87,6 +87,7 @@ impl System for Linux {
             header.msg_controllen = Control::BYTES;
         }
         let count = calls::recv(socket, &mut headers)?;
+        inbox.was_full = count == MESSAGES_MAX;
         for at in 0..count {
             let header = &headers[at];
             let told = controls[at].read(header.msg_hdr.msg_controllen);

@@ -80,12 +80,19 @@ pub(super) struct Inbox {
     space: Vec<u8>,
     arrivals: [Arrival; MESSAGES_MAX],
     count: usize,
+    /// Whether the last call brought as much as it could, so that there may be more.
+    was_full: bool,
 }
 
 impl Default for Inbox {
     /// Without room.
     fn default() -> Self {
-        Self { space: Vec::new(), arrivals: [Arrival::NONE; MESSAGES_MAX], count: 0 }
+        Self {
+            space: Vec::new(),
+            arrivals: [Arrival::NONE; MESSAGES_MAX],
+            count: 0,
+            was_full: true,
+        }
     }
 }
 
@@ -108,6 +115,11 @@ impl Inbox {
     /// Forgets them.
     pub(super) fn clear(&mut self) {
         self.count = 0;
+    }
+
+    /// Whether another call may bring more.
+    pub(super) fn was_full(&self) -> bool {
+        self.was_full
     }
 
     /// Whether there are any.
