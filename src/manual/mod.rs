@@ -21,6 +21,9 @@
 //! | [12](ch12_what_next) | everything, and strangers | what a transport adds |
 //! | [13](ch13_transport) | | the transport: how to use it |
 //! | [14](ch14_wire) | | the transport: every byte of it |
+//! | [16](ch16_chat) | loses message 4 | a chat over every protocol of this guide |
+//! | [17](ch17_one_line) | cuts bytes where it likes | the smallest chat, and lengths before messages |
+//! | [18](ch18_rooms) | lets anybody write any sender | rooms, names, and strangers |
 //!
 //! It goes along with chapter 3.4 of Kurose and Ross, *Computer Networking: A Top-Down Approach*,
 //! whose figures it names; it can be read without. In the terminal, `rdtp manual 1` prints the first
@@ -52,6 +55,9 @@ pub mod ch11_timeouts;
 pub mod ch12_what_next;
 pub mod ch13_transport;
 pub mod ch14_wire;
+pub mod ch16_chat;
+pub mod ch17_one_line;
+pub mod ch18_rooms;
 
 use alloc::string::String;
 
@@ -91,6 +97,9 @@ chapters! {
     "ch12_what_next": "What comes next",
     "ch13_transport": "The transport",
     "ch14_wire": "The transport on the wire",
+    "ch16_chat": "Message 4",
+    "ch17_one_line": "One line",
+    "ch18_rooms": "Rooms",
 }
 
 impl Chapter {
