@@ -114,7 +114,7 @@ pub enum Event {
         place: Place,
         /// What it is.
         kind: Kind,
-        /// What; as it was sent, so show it with [`plain`](super::plain).
+        /// What; as it was sent, so show it with [`plain`](fn@super::plain).
         text: String,
     },
     /// A message of ours has arrived everywhere.

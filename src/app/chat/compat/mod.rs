@@ -91,7 +91,7 @@ pub enum Out {
     /// Send these bytes, in one piece.
     Send(PeerId, Vec<u8>),
     /// Show this line; it may hold anything that a peer wrote, so show it with
-    /// [`plain`](super::plain).
+    /// [`plain`](fn@super::plain).
     Print(String),
     /// A file arrived. Its name is what the peer wrote.
     File(String, Vec<u8>),
