@@ -6,3 +6,4 @@
 pub mod chat;
 pub mod file;
 pub mod lab;
+pub mod monitor;

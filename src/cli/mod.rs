@@ -20,6 +20,7 @@ mod lab;
 mod link;
 mod machine;
 mod manual;
+mod monitor;
 mod network;
 mod recording;
 mod recv;
@@ -96,6 +97,7 @@ enum Command {
     Bench(bench::Options),
     Dump(dump::Options),
     Link(link::Options),
+    Monitor(Box<monitor::Options>),
     Send(send::Options),
     Recv(recv::Options),
 }
@@ -115,6 +117,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Dump(options) => dump::run(&options),
         Command::Link(options) => link::run(&options),
+        Command::Monitor(options) => monitor::run(&options),
         Command::Send(options) => send::run(&options),
         Command::Recv(options) => recv::run(&options),
     };

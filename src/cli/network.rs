@@ -51,12 +51,23 @@ pub(crate) struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    /// The network, if one was asked for. Says on standard error what it is, from which seed, and
-    /// what of it goes beyond what the protocol tolerates.
-    pub(crate) fn network(&self, spec: Spec, codec: Codec) -> Option<Network> {
+    /// Whether one was asked for.
+    pub(crate) fn is_given(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// The network, if one was asked for, and its seed. Says on standard error what they are.
+    pub(crate) fn chosen(&self) -> Option<(Profile, Seed)> {
         let profile = self.link.clone()?;
         let seed = seed_or_new(self.seed);
         eprintln!("link {profile}, seed {seed}");
+        Some((profile, seed))
+    }
+
+    /// The network, if one was asked for. Says on standard error what it is, from which seed, and
+    /// what of it goes beyond what the protocol tolerates.
+    pub(crate) fn network(&self, spec: Spec, codec: Codec) -> Option<Network> {
+        let (profile, seed) = self.chosen()?;
         let excess = profile.channel().exceeds(spec.tolerates_with(codec));
         if !excess.is_empty() {
             eprintln!("warning: {spec} does not tolerate a link that {}", excess.join(", "));

@@ -1,4 +1,5 @@
-//! The guide: from rdt 1.0 to selective repeat, each chapter one fault; then the transport.
+//! The guide: from rdt 1.0 to selective repeat, each chapter one fault; then the transport, and what
+//! runs on top.
 //!
 //! Every chapter starts from a machine that works and adds one thing that a channel can do. The
 //! checker finds the shortest way in which that breaks the machine; the next machine is what repairs
@@ -21,6 +22,7 @@
 //! | [12](ch12_what_next) | everything, and strangers | what a transport adds |
 //! | [13](ch13_transport) | | the transport: how to use it |
 //! | [14](ch14_wire) | | the transport: every byte of it |
+//! | [15](ch15_latency) | takes longer than it should | a latency monitor |
 //! | [16](ch16_chat) | loses message 4 | a chat over every protocol of this guide |
 //! | [17](ch17_one_line) | cuts bytes where it likes | the smallest chat, and lengths before messages |
 //! | [18](ch18_rooms) | lets anybody write any sender | rooms, names, and strangers |
@@ -55,6 +57,7 @@ pub mod ch11_timeouts;
 pub mod ch12_what_next;
 pub mod ch13_transport;
 pub mod ch14_wire;
+pub mod ch15_latency;
 pub mod ch16_chat;
 pub mod ch17_one_line;
 pub mod ch18_rooms;
@@ -97,6 +100,7 @@ chapters! {
     "ch12_what_next": "What comes next",
     "ch13_transport": "The transport",
     "ch14_wire": "The transport on the wire",
+    "ch15_latency": "The latency monitor",
     "ch16_chat": "Message 4",
     "ch17_one_line": "One line",
     "ch18_rooms": "Rooms",

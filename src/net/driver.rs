@@ -188,6 +188,11 @@ impl<E: Endpoint> Driver<E> {
         &mut self.endpoint
     }
 
+    /// The endpoint alone, without what was on its way.
+    pub fn into_endpoint(self) -> E {
+        self.endpoint
+    }
+
     /// The socket.
     pub fn socket(&self) -> &Socket {
         &self.socket
