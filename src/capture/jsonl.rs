@@ -61,6 +61,7 @@
 //! | `metrics` | `window_bytes`, `ssthresh_bytes` (null at first), `in_flight_bytes`, `pacing_bytes_per_second` |
 //! | `phase` | `phase_before`, `phase_after`: `slow_start`, `conservative_slow_start`, `congestion_avoidance`, `recovery` |
 //! | `probe_timeout` | `count`: how often in a row |
+//! | `peer_moved` | `address_before`, `address_after` |
 //! | `mtu` | `packet_bytes_before`, `packet_bytes_after`: how long packets may be, UDP payload |
 //! | `ecn` | `ecn_before`, `ecn_after`: whether the path bears marks, `off`, `testing`, `capable`, `failed` |
 //! | `limited` | `limit_before`, `limit_after`: `application`, `flow_control`, `congestion`, `pacing`, `validation` |
@@ -73,7 +74,7 @@
 //! `reset_stream` (`stream`, `code`, `final_size_bytes`), `stop_sending` (`stream`, `code`), `max_data`
 //! and `data_blocked` (`limit_bytes`), `max_stream_data` and `stream_data_blocked` (`stream`,
 //! `limit_bytes`), `max_streams` (`limit`), `ack_frequency` (`threshold`, `delay_ns`), `immediate_ack`,
-//! `connection_close` (`reason`).
+//! `path_challenge`, `path_response`, `connection_close` (`reason`).
 //!
 //! New events, fields and codes may be added; none of these changes its meaning.
 //!

@@ -329,6 +329,11 @@ fn own_event(event: &TransportEvent, data: &mut Object) -> Option<&'static str> 
             data.text("new", to.name());
             "rdtp:limited"
         }
+        TransportEvent::Moved { from, to } => {
+            data.text("old", &from.to_string());
+            data.text("new", &to.to_string());
+            "rdtp:peer_moved"
+        }
         TransportEvent::Mtu { from, to } => {
             data.number("old", from.into());
             data.number("new", to.into());
@@ -418,6 +423,8 @@ fn frame(object: &mut Object, info: &FrameInfo) {
         }
         FrameInfo::Ping
         | FrameInfo::ImmediateAck
+        | FrameInfo::PathChallenge
+        | FrameInfo::PathResponse
         | FrameInfo::Ack { .. }
         | FrameInfo::AckRange { .. } => {}
     }

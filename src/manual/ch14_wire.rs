@@ -448,6 +448,20 @@
 //! └──────┴────────┴─────────┘
 //!   1      1-8      length
 //!
+//! 0x1a path challenge: whoever receives this is to say its bytes back
+//! 0      1
+//! ┌──────┬─────────────────┐
+//! │ 0x1a │ bytes by chance │
+//! └──────┴─────────────────┘
+//!   1      8
+//!
+//! 0x1b path response: the bytes of a challenge
+//! 0      1
+//! ┌──────┬─────────────────┐
+//! │ 0x1b │ bytes by chance │
+//! └──────┴─────────────────┘
+//!   1      8
+//!
 //! 0x10 stream: bytes, to the end of the packet (0x11: its end)
 //! 0              1
 //! ┌──────────────┬────────┬────────┬────────────╌

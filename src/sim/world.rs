@@ -59,6 +59,16 @@ struct Node<E> {
     armed: Option<Instant>,
     /// Only when it is not punctual.
     sleeper: Option<Sleeper>,
+    /// Its address, and since when; the latest last.
+    addresses: Vec<(Instant, SocketAddr)>,
+}
+
+impl<E> Node<E> {
+    /// Its address then.
+    fn address_at(&self, at: Instant) -> Option<SocketAddr> {
+        let latest = self.addresses.iter().rev().find(|(since, _)| *since <= at);
+        latest.map(|&(_, address)| address)
+    }
 }
 
 #[derive(Debug)]
@@ -107,6 +117,8 @@ pub struct World<E> {
     nodes: Vec<Node<E>>,
     pipes: Vec<Pipe>,
     routes: BTreeMap<(NodeId, NodeId), usize>,
+    /// Who is where now.
+    residents: BTreeMap<SocketAddr, NodeId>,
     wakes: BinaryHeap<Reverse<(Instant, u64, Wake)>>,
     wakes_made: u64,
     now: Instant,
@@ -150,6 +162,7 @@ impl<E: Endpoint> World<E> {
             nodes: Vec::new(),
             pipes: Vec::new(),
             routes: BTreeMap::new(),
+            residents: BTreeMap::new(),
             wakes: BinaryHeap::new(),
             wakes_made: 0,
             now: Instant::ZERO,
@@ -167,8 +180,29 @@ impl<E: Endpoint> World<E> {
         endpoint.set_tracing(self.tracing);
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         self.touched.push(self.nodes.len());
-        self.nodes.push(Node { endpoint, egress: Egress::Eager, armed: None, sleeper: None });
+        let address = World::address(id.0);
+        self.residents.insert(address, id);
+        let addresses = vec![(Instant::ZERO, address)];
+        self.nodes.push(Node {
+            endpoint,
+            egress: Egress::Eager,
+            armed: None,
+            sleeper: None,
+            addresses,
+        });
         id
+    }
+
+    /// Gives `node` another address from now on, as a NAT does that has forgotten it, or a change of
+    /// networks: what it sent before comes from the old one, and what is sent to the old one, on its
+    /// way or later, finds nobody. The node does not know.
+    pub fn rebind(&mut self, node: NodeId, address: SocketAddr) {
+        let addresses = &mut self.nodes[index(node)].addresses;
+        if let Some((_, old)) = addresses.last() {
+            self.residents.remove(old);
+        }
+        addresses.push((self.now, address));
+        self.residents.insert(address, node);
     }
 
     /// Chooses when packets are taken from `node`.
@@ -384,9 +418,15 @@ impl<E: Endpoint> World<E> {
         while let Some(delivery) = self.pipes[pipe].link.poll_deliver(self.now) {
             self.trace_pipe(pipe, observer);
             let (from, to) = (self.pipes[pipe].from, index(delivery.tag));
-            let source = World::address(from.0);
-            let meta = RecvMeta { ecn: delivery.ecn, ..RecvMeta::from(source) };
-            let _ = self.nodes[to].endpoint.handle_datagram(self.now, meta, &delivery.bytes);
+            let then = delivery.offered;
+            let source = self.nodes[index(from)].address_at(then);
+            // What was sent to an address that its node has no more finds nobody.
+            let here = &self.nodes[to].addresses;
+            let stays = self.nodes[to].address_at(then) == here.last().map(|&(_, address)| address);
+            if let (Some(source), true) = (source, stays) {
+                let meta = RecvMeta { ecn: delivery.ecn, ..RecvMeta::from(source) };
+                let _ = self.nodes[to].endpoint.handle_datagram(self.now, meta, &delivery.bytes);
+            }
             self.pipes[pipe].link.recycle(delivery.bytes);
             self.settle(to, observer, app);
         }
@@ -507,9 +547,7 @@ impl<E: Endpoint> World<E> {
     }
 
     fn node_at(&self, address: SocketAddr) -> Option<NodeId> {
-        let SocketAddr::V4(v4) = address else { return None };
-        let offset = u32::from(*v4.ip()).wrapping_sub(u32::from(Ipv4Addr::new(10, 0, 0, 1)));
-        (index(NodeId(offset)) < self.nodes.len()).then_some(NodeId(offset))
+        self.residents.get(&address).copied()
     }
 
     fn trace_node<O: Observer>(&mut self, node: usize, observer: &mut O) {

@@ -89,6 +89,10 @@ pub enum FrameInfo {
     ImmediateAck,
     /// The end of the connection.
     Close(CloseCode),
+    /// Asks whether somebody receives what is sent to an address.
+    PathChallenge,
+    /// Says so.
+    PathResponse,
     /// A message of the application's.
     Datagram {
         /// How long.
@@ -128,6 +132,8 @@ impl FrameInfo {
             }
             Frame::ImmediateAck => Self::ImmediateAck,
             Frame::Close { code, .. } => Self::Close(code),
+            Frame::PathChallenge(_) => Self::PathChallenge,
+            Frame::PathResponse(_) => Self::PathResponse,
             Frame::Datagram(data) => Self::Datagram { bytes: count(data.len()) },
         }
     }
@@ -167,11 +173,13 @@ impl FrameInfo {
             Self::ImmediateAck => 13,
             Self::Close(_) => 14,
             Self::Datagram { .. } => 15,
+            Self::PathChallenge => 16,
+            Self::PathResponse => 17,
         }
     }
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 18] = [
     "padding",
     "ping",
     "ack",
@@ -188,6 +196,8 @@ const KINDS: [&str; 16] = [
     "immediate_ack",
     "connection_close",
     "datagram",
+    "path_challenge",
+    "path_response",
 ];
 
 /// As short as people can read it: "ACK 7, 3 ranges", "S0 1175+1175 fin".
@@ -215,6 +225,8 @@ impl fmt::Display for FrameInfo {
             Self::ImmediateAck => f.write_str("ACK at once"),
             Self::Close(code) => write!(f, "close: {code}"),
             Self::Datagram { bytes } => write!(f, "datagram {bytes}"),
+            Self::PathChallenge => f.write_str("path challenge"),
+            Self::PathResponse => f.write_str("path response"),
             Self::Ping => f.write_str("ping"),
         }
     }
@@ -222,7 +234,7 @@ impl fmt::Display for FrameInfo {
 
 /// Which kinds of frames a packet holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FrameKinds(u16);
+pub struct FrameKinds(u32);
 
 impl FrameKinds {
     /// Takes note of a frame.
@@ -233,7 +245,7 @@ impl FrameKinds {
     /// Whether such a packet wants to be acknowledged (RFC 9000 section 13.2).
     pub const fn elicit_ack(self) -> bool {
         // All but padding, ACKs and the end of the connection.
-        const QUIET: u16 = 1 | 1 << 2 | 1 << 3 | 1 << 14;
+        const QUIET: u32 = 1 | 1 << 2 | 1 << 3 | 1 << 14;
         self.0 & !QUIET != 0
     }
 

@@ -413,6 +413,13 @@ pub enum TransportEvent {
         /// How often in a row.
         count: u32,
     },
+    /// The peer has shown that it is at another address.
+    Moved {
+        /// Where it was.
+        from: SocketAddr,
+        /// Where it is.
+        to: SocketAddr,
+    },
     /// Packets may have another length: the path bears more, or seems to bear less.
     Mtu {
         /// UDP payload of the longest packet before.
@@ -509,6 +516,7 @@ impl fmt::Display for TransportEvent {
             }
             Self::Phase { from, to } => write!(f, "{from} -> {to}"),
             Self::ProbeTimeout { count } => write!(f, "probe timeout {count}"),
+            Self::Moved { from, to } => write!(f, "the peer has moved from {from} to {to}"),
             Self::Mtu { from, to } => write!(f, "packets of {from} -> {to} bytes"),
             Self::Ecn { from, to } => write!(f, "ECN {} -> {}", from.name(), to.name()),
             Self::Limited { to, .. } => write!(f, "limited by {to}"),

@@ -10,6 +10,7 @@ use super::{
     datagrams::{DatagramError, Datagrams},
     ledger::Content,
     lifecycle::{CloseReason, Lifecycle},
+    path::Path,
     recovery::{Recovery, Settled},
     stats::Counted,
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
@@ -48,6 +49,8 @@ pub struct Identity {
     pub first_number: u64,
     /// Proof for a stateless reset.
     pub token: ResetToken,
+    /// What nobody else knows, not even the peer: challenges are made of it.
+    pub secret: u64,
 }
 
 /// One side of a connection, without clock, socket or chance.
@@ -55,7 +58,7 @@ pub struct Identity {
 pub struct Connection {
     pub(super) config: Config,
     pub(super) acceptor: bool,
-    pub(super) peer: SocketAddr,
+    pub(super) path: Path,
     pub(super) identity: Identity,
     /// What the peer wants to be called; before it has said so, what we made up.
     pub(super) remote_id: ConnectionId,
@@ -79,6 +82,8 @@ pub struct Connection {
     /// When a packet last left that wanted an answer.
     pub(super) asked_at: Instant,
     pub(super) ping: bool,
+    /// Times that this side has asked whether the peer is there, since it last sent data.
+    pub(super) asks: u8,
     /// The highest sequence number of the peer's wishes about ACKs.
     pub(super) ack_wish_heard: Option<u64>,
     pub(super) ack_wish: AckWish,
@@ -194,7 +199,7 @@ impl Connection {
         }
         Self {
             acceptor,
-            peer,
+            path: Path::new(peer, identity.secret),
             identity,
             remote_id,
             peer_token: None,
@@ -215,6 +220,7 @@ impl Connection {
             heard_at: now,
             asked_at: now,
             ping: true,
+            asks: 0,
             ack_wish_heard: None,
             ack_wish: AckWish::default(),
             paced_until: None,
@@ -427,38 +433,9 @@ impl Connection {
         }
         let delay_max = self.peer_params.max_ack_delay;
         let silence = self.silence_deadline().map(|(at, _)| at);
-        let deadlines = [self.recovery.deadline(delay_max), silence, self.keep_alive_at()];
+        let path = self.path.deadline();
+        let deadlines = [self.recovery.deadline(delay_max), silence, self.keep_alive_at(), path];
         deadlines.into_iter().flatten().min()
-    }
-
-    /// When the peer has been silent for too long, and what that means.
-    fn silence_deadline(&self) -> Option<(Instant, CloseReason)> {
-        if !self.life.is_established() {
-            return Some((self.opened_at + self.config.open_timeout, CloseReason::Unreachable));
-        }
-        // Probes must have had a chance (RFC 9000 section 10.1).
-        let timeout = self.idle_timeout()?.max(self.drain_time());
-        Some((self.heard_at.max(self.asked_at) + timeout, CloseReason::Idle))
-    }
-
-    /// Silence after which the connection is given up: the smaller of both sides'.
-    fn idle_timeout(&self) -> Option<Duration> {
-        let sides = [self.config.idle_timeout, self.peer_params.idle_timeout];
-        sides.into_iter().filter(|timeout| !timeout.is_zero()).min()
-    }
-
-    fn keep_alive_at(&self) -> Option<Instant> {
-        // What is on its way already asks for an answer, again and again.
-        if self.ping || self.recovery.in_flight_bytes() > 0 || !self.life.is_established() {
-            return None;
-        }
-        let chosen = Some(self.config.keep_alive).filter(|pause| !pause.is_zero());
-        // A sender that a window holds up must not let the connection die of it (RFC 9000 section
-        // 4.1): an application that reads slowly is there all the same.
-        let held_up = || self.streams.is_held_up();
-        let needed = self.idle_timeout().filter(|_| held_up()).map(|timeout| timeout / 3);
-        let pause = [chosen, needed].into_iter().flatten().min()?;
-        Some(self.heard_at.max(self.asked_at) + pause)
     }
 
     /// Acts on every deadline that `now` has reached.
@@ -477,7 +454,9 @@ impl Connection {
         }
         if self.keep_alive_at().is_some_and(|at| at <= now) {
             self.ping = true;
+            self.asks = self.asks.saturating_add(1);
         }
+        self.path.on_time(now);
         let delay_max = self.peer_params.max_ack_delay;
         // Called late, the deadline behind the first may have passed too.
         while self.recovery.deadline(delay_max).is_some_and(|at| at <= now) {
@@ -545,7 +524,7 @@ impl Connection {
 
     /// Who the peer is.
     pub const fn peer(&self) -> SocketAddr {
-        self.peer
+        self.path.address()
     }
 
     /// What the peer calls this side.
@@ -577,6 +556,7 @@ impl Connection {
             + self.recovery.unsettled().1
             + self.acks.memory_bytes()
             + self.datagrams.memory_bytes()
+            + self.path.memory_bytes()
             + contents * size_of::<Content>()
             + events
     }

@@ -77,6 +77,12 @@ impl Cuts {
         latest.is_some_and(|slot| slot.take_if(|cut| mistake(cut)).is_some())
     }
 
+    /// What left until now went another way: its losses are no congestion, and belong to no cut.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.latest = Some(now);
+        self.stand();
+    }
+
     /// None of them can be taken back any more.
     pub(super) fn stand(&mut self) {
         self.last = [None; CUTS_MAX];

@@ -12,6 +12,13 @@ use crate::{ecn::Ecn, wire::transport::EcnCounts};
 /// Packets that are marked before the first report is waited for (RFC 9000 appendix A.4).
 const TEST_PACKETS: u32 = 10;
 
+/// Packets that arrived marked ECT(0) and CE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Marks {
+    ect0: u64,
+    ce: u64,
+}
+
 /// What is known of a path's treatment of marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EcnPath {
@@ -22,8 +29,8 @@ pub struct EcnPath {
     tested: u32,
     lost: u32,
     /// What the peer last reported, and what it had reported before this path.
-    counts: EcnCounts,
-    base: EcnCounts,
+    counts: Marks,
+    base: Marks,
     /// The peer is silent: perhaps somebody drops what is marked.
     paused: bool,
 }
@@ -37,8 +44,8 @@ impl EcnPath {
             sent: 0,
             tested: 0,
             lost: 0,
-            counts: NO_COUNTS,
-            base: NO_COUNTS,
+            counts: Marks { ect0: 0, ce: 0 },
+            base: Marks { ect0: 0, ce: 0 },
             paused: false,
         }
     }
@@ -104,8 +111,10 @@ impl EcnPath {
             return 0;
         }
         let before = self.counts;
-        let counts = counts.unwrap_or(before);
-        if !self.check(marked, counts) {
+        let EcnCounts { ect0, ect1, ce } =
+            counts.unwrap_or(EcnCounts { ect0: before.ect0, ect1: 0, ce: before.ce });
+        let counts = Marks { ect0, ce };
+        if ect1 > 0 || !self.check(marked, counts) {
             self.state = EcnState::Failed;
             return 0;
         }
@@ -119,11 +128,11 @@ impl EcnPath {
 
     /// Section 13.4.2.1: the counts never go back, cover what is newly acknowledged, and nothing that
     /// was not sent.
-    const fn check(&self, marked: u64, counts: EcnCounts) -> bool {
-        let EcnCounts { ect0, ect1, ce } = counts;
+    const fn check(&self, marked: u64, counts: Marks) -> bool {
+        let Marks { ect0, ce } = counts;
         let before = self.counts;
         let Some(total) = ect0.checked_add(ce) else { return false };
-        if ect0 < before.ect0 || ce < before.ce || ect1 > 0 || total > self.sent {
+        if ect0 < before.ect0 || ce < before.ce || total > self.sent {
             return false;
         }
         // A test of which every packet was marked shows a path that marks everything.
@@ -133,8 +142,6 @@ impl EcnPath {
         total - before.ect0 - before.ce >= marked && !storm
     }
 }
-
-const NO_COUNTS: EcnCounts = EcnCounts { ect0: 0, ect1: 0, ce: 0 };
 
 #[cfg(test)]
 mod tests {

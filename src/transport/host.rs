@@ -1,6 +1,7 @@
 //! Many connections behind one socket.
 
 mod arrival;
+mod config;
 mod hold;
 mod lending;
 
@@ -12,10 +13,11 @@ use alloc::{
 };
 use core::{cmp::Reverse, net::SocketAddr};
 
+pub use config::{CookiePolicy, HostConfig};
 use lending::Lending;
 
 use super::{
-    config::{Config, ConfigError},
+    config::ConfigError,
     connection::{Connection, Event, Identity},
     cookie::Secret,
 };
@@ -31,46 +33,6 @@ use crate::{
     },
     wire::transport::{CHALLENGE_BYTES_MAX, ConnectionId, Packet, Writer, seal},
 };
-
-/// When an opener has to show that it receives what is sent to its address, before anything is kept
-/// of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CookiePolicy {
-    /// Always: a round trip more, and nothing that a forged address can fill.
-    Always,
-    /// When so many connections or more wait for their opener's second packet.
-    Above(usize),
-    /// Never.
-    Never,
-}
-
-/// How a host behaves, and what strangers can make it hold.
-#[derive(Clone, Copy, Debug)]
-pub struct HostConfig {
-    /// How its connections behave.
-    pub connection: Config,
-    /// Whether connections are accepted at all.
-    pub accepts: bool,
-    /// The most connections at the same time; more are not accepted.
-    pub connections_max: usize,
-    /// When openers are challenged.
-    pub cookies: CookiePolicy,
-    /// Answers to strangers that wait to be sent; more are not given.
-    pub answers_max: usize,
-}
-
-impl Default for HostConfig {
-    /// Accepts up to 16,384 connections, with a cookie when 256 are half open.
-    fn default() -> Self {
-        Self {
-            connection: Config::default(),
-            accepts: true,
-            connections_max: 16_384,
-            cookies: CookiePolicy::Above(256),
-            answers_max: 64,
-        }
-    }
-}
 
 /// What a host tells the application: an event of the connection with this ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +90,8 @@ pub struct Host {
     config: HostConfig,
     secret: Secret,
     rng: Rng,
+    /// Where the secrets of connections come from.
+    secrets: Rng,
     entries: BTreeMap<ConnectionId, Entry>,
     /// Who talks to us, by address and by what we call it.
     peers: BTreeMap<(SocketAddr, ConnectionId), ConnectionId>,
@@ -158,6 +122,7 @@ impl Host {
             config,
             secret,
             rng: seed.split("connection IDs").rng(),
+            secrets: seed.split("connection secrets").rng(),
             entries: BTreeMap::new(),
             peers: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
@@ -220,7 +185,8 @@ impl Host {
             }
         };
         let first_number = self.rng.below(1 << 31);
-        Identity { id, first_number, token: self.secret.reset_token(id) }
+        let secret = self.secrets.next_u64();
+        Identity { id, first_number, token: self.secret.reset_token(id), secret }
     }
 
     fn insert(&mut self, mut connection: Connection) {
@@ -276,15 +242,14 @@ impl Host {
         if connection.has_events() && !core::mem::replace(&mut flags.news, true) {
             self.news.push_back(id);
         }
-        let remote = connection.remote_id();
+        let (peer, remote) = (connection.peer(), connection.remote_id());
         if remote != entry.indexed {
-            let peer = connection.peer();
             self.peers.remove(&(peer, entry.indexed));
             self.peers.insert((peer, remote), id);
             entry.indexed = remote;
         }
         if connection.is_closed() && !connection.has_events() && !entry.flags.held {
-            self.peers.remove(&(connection.peer(), remote));
+            self.peers.remove(&(peer, remote));
             self.entries.remove(&id);
             self.forget_deadlines();
         } else if let Some(at) = outlook.wake_at

@@ -83,10 +83,15 @@ impl Connection {
         bytes: usize,
         reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
     ) -> Disposition {
+        let is_data = matches!(packet, Packet::Data { .. });
+        if meta.source != self.path.address() && !(self.acceptor && is_data) {
+            return self.refuse("from another address");
+        }
         if !self.life.is_alive() {
             return self.handle_late(now, packet);
         }
         self.trace_arrival(packet, bytes);
+        let highest = self.acks.largest();
         let disposition = match *packet {
             Packet::Data { number, frames, .. } => {
                 if self.life.is_opening() {
@@ -110,11 +115,18 @@ impl Connection {
             self.counted.datagrams_received += 1;
             self.counted.bytes_received += bytes as u64;
             // Only who has read what we sent can use the ID that we chose.
-            if self.acceptor && matches!(packet, Packet::Data { .. }) {
-                self.validation.trust();
+            if self.acceptor
+                && let Packet::Data { number, .. } = *packet
+            {
+                if meta.source == self.path.address() {
+                    self.validation.trust();
+                }
                 if self.life.on_heard() {
                     self.events.push_back(Event::Connected);
                 }
+                let number = self.whole_number(number);
+                let newest = highest.is_none_or(|highest| number > highest);
+                self.path.on_packet(now, meta.source, number, newest, bytes);
             }
         }
         disposition
@@ -302,6 +314,7 @@ impl Connection {
                 self.settle();
             }
             Frame::Stream { id, offset, data, fin } => {
+                self.asks = 0;
                 let mut reader = |bytes: &[u8]| taker(id, bytes);
                 streams.on_data(now, id, offset, data, fin, srtt, &mut reader)?;
             }
@@ -321,6 +334,12 @@ impl Connection {
                 let until = now + self.drain_time();
                 if self.life.drain(CloseReason::Peer(code), until) {
                     self.on_end();
+                }
+            }
+            Frame::PathChallenge(data) => self.path.on_challenge(data),
+            Frame::PathResponse(data) => {
+                if let Some(moved) = self.path.on_response(now, data) {
+                    self.on_moved(now, moved);
                 }
             }
             Frame::Datagram(data) => {

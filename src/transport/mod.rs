@@ -16,6 +16,7 @@
 //!        [cc] [pacer]    how much, and how fast
 //!        [pmtud] [ecn]   how long packets may be, and whether they are marked
 //!         |                     |                            |
+//!      [path]            where the peer is, and whether it has moved
 //!      [host]            many connections, one socket: an Endpoint
 //! ```
 //!
@@ -32,6 +33,7 @@
 //! [ecn]: self::ecn
 //! [pacer]: self::pacer
 //! [host]: self::host
+//! [path]: self::path
 //!
 //! The ideas are those of QUIC (RFC 9000, 9002) without its encryption: packet numbers that are
 //! never used twice, acknowledgements as ranges, streams that do not wait for each other. What is on
@@ -93,12 +95,15 @@ mod lend;
 pub mod lifecycle;
 pub mod loss;
 pub mod message;
+mod moving;
 mod outbound;
 pub mod pacer;
+pub mod path;
 pub mod pmtud;
 pub mod recovery;
 pub mod rtt;
 mod settled;
+mod silence;
 pub mod stats;
 pub mod stream;
 mod traced;

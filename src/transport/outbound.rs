@@ -40,6 +40,8 @@ enum Plan {
     Close,
     /// Acknowledgements alone: they need no window.
     Ack,
+    /// What the peer wants said back, to see that we are there: it needs no window either.
+    Answer,
     /// Whatever there is.
     Data,
 }
@@ -60,10 +62,11 @@ impl Connection {
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         let before = batch.len();
         let first = batch.count();
-        if batch.is_empty()
-            && let Some(transmit) = self.poll_mtu_probe(now, batch)
-        {
-            return Some(transmit);
+        if batch.is_empty() {
+            let aside = self.poll_aside(now, batch).or_else(|| self.poll_mtu_probe(now, batch));
+            if aside.is_some() {
+                return aside;
+            }
         }
         let ecn = self.recovery.ecn().mark();
         while batch.count() - first < TURN_PACKETS_MAX
@@ -82,7 +85,7 @@ impl Connection {
         }
         let size = batch.len() - before;
         (size > 0).then(|| Transmit {
-            destination: self.peer,
+            destination: self.path.address(),
             source: None,
             ecn,
             size,
@@ -123,7 +126,13 @@ impl Connection {
         self.validation.on_sent(len);
         self.counted.datagrams_sent += 1;
         self.counted.bytes_sent += len as u64;
-        Some(Transmit { destination: self.peer, source: None, ecn, size: len, segment_size: None })
+        Some(Transmit {
+            destination: self.path.address(),
+            source: None,
+            ecn,
+            size: len,
+            segment_size: None,
+        })
     }
 
     /// Bytes on their way beside which a probe of the path's MTU leaves.
@@ -154,6 +163,9 @@ impl Connection {
         }
         if !self.life.is_alive() {
             return Plan::Nothing;
+        }
+        if self.path.has_response() {
+            return Plan::Answer;
         }
         let ack = self.acks.deadline().is_some_and(|at| at <= now);
         let wanted = self.wants_to_send();
@@ -230,15 +242,17 @@ impl Connection {
     }
 
     fn send_at_if(&self, ready: bool) -> Option<Instant> {
+        let aside = self.path.send_at().filter(|_| self.life.is_established());
         if !self.has_budget() {
-            return None;
+            return aside;
         }
         if !self.life.is_alive() {
             let due = self.closing.as_ref().is_some_and(|closing| closing.due);
             return (due && self.life.is_closing()).then_some(Instant::ZERO);
         }
         let data = ready.then(|| self.paced_until.unwrap_or(Instant::ZERO));
-        [data, self.acks.deadline()].into_iter().flatten().min()
+        let answer = self.path.has_response().then_some(Instant::ZERO);
+        [data, self.acks.deadline(), aside, answer].into_iter().flatten().min()
     }
 
     /// What comes next, for whoever looks after events in another way. Unlike
@@ -278,6 +292,9 @@ impl Connection {
             return len;
         }
         self.write_ack(now, &mut writer);
+        if plan == Plan::Answer {
+            return self.write_answer(now, writer);
+        }
         let eliciting = plan == Plan::Data && self.write_frames(&mut writer);
         if writer.len() == header {
             return 0;
@@ -305,7 +322,7 @@ impl Connection {
         if self.speaks() == Speaks::Open { OPEN_HEADER_MAX } else { ACCEPT_HEADER_MAX }
     }
 
-    fn write_header(&self, writer: &mut Writer<'_>) {
+    pub(super) fn write_header(&self, writer: &mut Writer<'_>) {
         let to = self.remote_id;
         let greeting = |(version, features)| Greeting {
             version,
@@ -337,6 +354,22 @@ impl Connection {
             closing.due = false;
             Frame::Close { code: closing.code, reason: &closing.reason }.encode(writer);
         }
+    }
+
+    /// Says back what the peer wants to hear, in a packet as long as passes everywhere (RFC 9000
+    /// section 8.2.2). Nobody repeats it: the peer asks again.
+    fn write_answer(&mut self, now: Instant, mut writer: Writer<'_>) -> usize {
+        while writer.room() > 8
+            && let Some(data) = self.path.take_response()
+        {
+            Frame::PathResponse(data).encode(&mut writer);
+        }
+        pad(&mut writer, Params::MIN_PACKET_BYTES);
+        seal(writer.written());
+        let len = writer.len();
+        let number = self.recovery.on_sent(now, len, false, self.contents.drain(..));
+        self.trace_sent(number, false, false, writer.written());
+        len
     }
 
     fn write_ack(&mut self, now: Instant, writer: &mut Writer<'_>) {

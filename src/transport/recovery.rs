@@ -4,6 +4,7 @@
 //! long the path is, the [`LossDetector`] when to give a packet up, the [`Controller`] and [`Prr`]
 //! how much may be on its way, the [`Pacer`] when the next packet may leave.
 
+mod path;
 mod questions;
 
 use alloc::{boxed::Box, vec::Vec};
@@ -85,6 +86,8 @@ pub struct Recovery {
     probes: u32,
     cuts: Cuts,
     first_rtt_at: Option<Instant>,
+    /// What left before went another way, and its round trip says nothing.
+    moved_at: Instant,
     app_limited: bool,
     delivery: Delivery,
     /// The last rate measured.
@@ -124,6 +127,7 @@ impl Recovery {
             probes: 0,
             cuts: Cuts::default(),
             first_rtt_at: None,
+            moved_at: Instant::ZERO,
             app_limited: false,
             delivery: Delivery::default(),
             rate: None,
@@ -166,13 +170,6 @@ impl Recovery {
         self.ledger.push(sent, contents)
     }
 
-    /// A probe for a longer path MTU left: a packet that holds nothing.
-    pub fn on_mtu_probe_sent(&mut self, now: Instant, bytes: usize) -> u64 {
-        let number = self.on_sent(now, bytes, true, []);
-        self.pmtud.on_probe_sent(number);
-        number
-    }
-
     /// Takes an ACK that the peer held back for at most `delay_max`. What it settles is added to
     /// `settled`. Returns whether anything was new.
     pub fn on_ack(
@@ -197,7 +194,8 @@ impl Recovery {
         let advances = self.largest_acked.is_none_or(|old| largest > old);
         self.largest_acked = Some(self.largest_acked.map_or(largest, |old| old.max(largest)));
         let ce_packets = self.ecn.on_ack(newly.marked, ack.ecn, advances);
-        let rtt = (newest.0 == largest && newly.eliciting).then(|| now - newest.1.at);
+        let counts = newest.0 == largest && newly.eliciting && newest.1.at >= self.moved_at;
+        let rtt = counts.then(|| now - newest.1.at);
         if let Some(sample) = rtt {
             self.rtt.sample(sample, ack.delay.min(delay_max));
             self.first_rtt_at.get_or_insert(now);
@@ -309,31 +307,6 @@ impl Recovery {
         settled.lost_numbers = lost;
     }
 
-    /// Tells the search for the MTU which packets are lost, and takes its probe out of `lost`: that
-    /// says nothing of congestion (RFC 9000 section 14.4).
-    fn give_up_lengths(&mut self, now: Instant, lost: &mut Vec<u64>, settled: &mut Settled) {
-        let (probe, next) = (self.pmtud.probe(), self.ledger.next());
-        for &number in &*lost {
-            if let Some((sent, _)) = self.ledger.get(number) {
-                self.pmtud.on_lost(now, number, sent.bytes as usize, next);
-            }
-        }
-        if let Some(at) = lost.iter().position(|&number| Some(number) == probe) {
-            let probe = [lost.remove(at)];
-            self.trace_lost(&probe, Some(LossCause::Probe));
-            self.lose(&probe, settled);
-        }
-    }
-
-    /// The unit of congestion control is the packet as long as it may be.
-    fn follow_mtu(&mut self) {
-        let bytes = self.pmtud.proven_bytes() as u64;
-        if bytes != self.mss {
-            self.mss = bytes;
-            self.controller.set_mss(bytes);
-        }
-    }
-
     fn give_up(&mut self, now: Instant, lost: &[u64], settled: &mut Settled) {
         let Some(&last) = lost.last() else { return };
         let in_flight_bytes = self.ledger.in_flight_bytes();
@@ -365,14 +338,6 @@ impl Recovery {
         for &number in numbers {
             self.ledger.set(number, Fate::Lost);
             settled.lost.extend(self.ledger.contents(number).cloned());
-        }
-    }
-
-    /// Routers have marked packets, the newest of which left at `sent`: that says the same as a loss,
-    /// once a round trip (RFC 9002 section 7.1).
-    fn on_marks(&mut self, now: Instant, sent: Instant, in_flight_bytes: u64) {
-        if self.cuts.latest().is_none_or(|cut| sent > cut) {
-            self.on_congestion(now, in_flight_bytes, true);
         }
     }
 
@@ -574,21 +539,5 @@ impl Recovery {
             self.ledger.len(),
             self.ledger.memory_bytes() + self.known.memory_bytes() + self.pmtud.memory_bytes(),
         )
-    }
-
-    /// How long packets may be; see [`Pmtud`].
-    pub const fn pmtud(&self) -> &Pmtud {
-        &self.pmtud
-    }
-
-    /// The length of the probe for a longer path MTU that may leave now.
-    pub(super) fn mtu_probe_bytes(&mut self, now: Instant) -> Option<usize> {
-        self.pmtud.probe_bytes(now)
-    }
-
-    /// The peer takes no packets longer than that.
-    pub fn limit_packets(&mut self, now: Instant, bytes_max: usize) {
-        self.pmtud.limit(now, bytes_max);
-        self.follow_mtu();
     }
 }

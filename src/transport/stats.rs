@@ -30,6 +30,8 @@ pub struct Stats {
     pub ecn: EcnState,
     /// Packets that the peer has seen marked with congestion.
     pub ce_packets: u64,
+    /// How often the peer has moved to another address.
+    pub moves: u32,
     /// How long packets may be now, UDP payload.
     pub packet_bytes: usize,
     /// What the search for the path's MTU counted.
@@ -83,6 +85,7 @@ impl Connection {
                 .map_or(0, |rate| rate.bytes_per_second),
             ecn: self.recovery.ecn().state(),
             ce_packets: self.recovery.ecn().ce_packets(),
+            moves: self.path.moves(),
             packet_bytes: self.recovery.pmtud().packet_bytes(),
             mtu: *self.recovery.pmtud().stats(),
             limited_by: self.held_up_by().unwrap_or(Limit::Application),

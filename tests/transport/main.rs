@@ -10,6 +10,7 @@ mod lend;
 mod lifecycle;
 mod many;
 mod message;
+mod moving;
 mod pair;
 mod pmtud;
 mod rows;

@@ -30,6 +30,7 @@ pub(super) fn name(event: &TransportEvent) -> &'static str {
         TransportEvent::Metrics { .. } => "metrics",
         TransportEvent::Phase { .. } => "phase",
         TransportEvent::ProbeTimeout { .. } => "probe_timeout",
+        TransportEvent::Moved { .. } => "peer_moved",
         TransportEvent::Mtu { .. } => "mtu",
         TransportEvent::Ecn { .. } => "ecn",
         TransportEvent::Limited { .. } => "limited",
@@ -78,6 +79,10 @@ pub(super) fn event(object: &mut Object, connection: Option<ConnectionId>, event
         }
         TransportEvent::Phase { from, to } => change(object, "phase", from.name(), to.name()),
         TransportEvent::ProbeTimeout { count } => object.number("count", count.into()),
+        TransportEvent::Moved { from, to } => {
+            object.text("address_before", &from.to_string());
+            object.text("address_after", &to.to_string());
+        }
         TransportEvent::Mtu { from, to } => {
             object.number("packet_bytes_before", from.into());
             object.number("packet_bytes_after", to.into());
@@ -165,7 +170,10 @@ fn frame(object: &mut Object, frame: &FrameInfo) {
         FrameInfo::Padding { bytes } | FrameInfo::Datagram { bytes } => {
             object.number("length_bytes", bytes.into());
         }
-        FrameInfo::Ping | FrameInfo::ImmediateAck => {}
+        FrameInfo::Ping
+        | FrameInfo::ImmediateAck
+        | FrameInfo::PathChallenge
+        | FrameInfo::PathResponse => {}
         FrameInfo::Ack { largest, delay, ranges } => {
             object.number("largest", largest);
             object.nanos("delay_ns", delay);

@@ -125,11 +125,15 @@ impl Host {
         if !core::mem::replace(&mut entry.flags.touched, true) {
             self.touched.push(id);
         }
-        if entry.connection.peer() != meta.source {
-            return entry.connection.refuse("from another address");
-        }
         let mut reader = |stream, bytes: &[u8]| reader(id, stream, bytes);
-        entry.connection.handle_packet_for(now, meta, packet, bytes, &mut reader)
+        let before = entry.connection.peer();
+        let disposition = entry.connection.handle_packet_for(now, meta, packet, bytes, &mut reader);
+        let (after, remote) = (entry.connection.peer(), entry.indexed);
+        if after != before {
+            self.peers.remove(&(before, remote));
+            self.peers.insert((after, remote), id);
+        }
+        disposition
     }
 
     /// The connection that a packet is meant for.

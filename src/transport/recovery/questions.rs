@@ -1,17 +1,12 @@
 //! What others may ask of recovery.
 
 use super::{
-    super::{cc::Controller, ecn::EcnPath, loss::LossDetector},
+    super::{cc::Controller, loss::LossDetector},
     Recovery, RecoveryStats,
 };
 use crate::trace::transport::Phase;
 
 impl Recovery {
-    /// What is known of the path's treatment of marks.
-    pub const fn ecn(&self) -> &EcnPath {
-        &self.ecn
-    }
-
     /// The congestion control.
     pub fn controller(&self) -> &dyn Controller {
         &*self.controller

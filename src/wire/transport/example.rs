@@ -11,8 +11,8 @@ use super::{
 use crate::buf::RangeSet;
 
 /// The names of the examples.
-pub const NAMES: [&str; 8] =
-    ["open", "accept", "challenge", "versions", "reset", "data", "frames", "close"];
+pub const NAMES: [&str; 9] =
+    ["open", "accept", "challenge", "versions", "reset", "data", "frames", "path", "close"];
 
 /// Limits as a side may tell them.
 pub(super) const PARAMS: Params = Params {
@@ -61,7 +61,9 @@ pub fn datagram(name: &str) -> Option<Vec<u8>> {
             Packet::Versions { to: OPENER, number: 0x2a2b, versions: &VERSION.to_be_bytes() }
         }
         "reset" => Packet::Reset { to: OPENER, token: ResetToken([0x88; 16]) },
-        "data" | "frames" | "close" => Packet::Data { to: ACCEPTOR, number: 9, frames: &[] },
+        "data" | "frames" | "path" | "close" => {
+            Packet::Data { to: ACCEPTOR, number: 9, frames: &[] }
+        }
         _ => return None,
     };
     let mut space = vec![0; 512];
@@ -74,6 +76,10 @@ pub fn datagram(name: &str) -> Option<Vec<u8>> {
             writer.bytes(b"hi");
         }
         "frames" => frames(&mut writer),
+        "path" => {
+            Frame::PathChallenge(0x3132_3334_3536_3738).encode(&mut writer);
+            Frame::PathResponse(0x4142_4344_4546_4748).encode(&mut writer);
+        }
         "close" => {
             let code = CloseCode::Application(5);
             Frame::Close { code, reason: b"bye" }.encode(&mut writer);

@@ -162,6 +162,11 @@ pub enum Frame<'a> {
     },
     /// A message of the application that is sent once, in one piece.
     Datagram(&'a [u8]),
+    /// Asks whoever receives what is sent to an address to say these bytes back (RFC 9000 section
+    /// 8.2).
+    PathChallenge(u64),
+    /// Says back what a challenge said.
+    PathResponse(u64),
 }
 
 pub(super) const PADDING: u8 = 0x00;
@@ -179,6 +184,8 @@ pub(super) const ACK_FREQUENCY: u8 = 0x0b;
 pub(super) const IMMEDIATE_ACK: u8 = 0x0c;
 pub(super) const CLOSE: u8 = 0x0d;
 pub(super) const DATAGRAM: u8 = 0x0e;
+pub(super) const PATH_CHALLENGE: u8 = 0x1a;
+pub(super) const PATH_RESPONSE: u8 = 0x1b;
 /// Two low bits: 1 the stream ends here, 2 a length follows (without it, data fills the packet).
 pub(super) const STREAM: u8 = 0x10;
 pub(super) const FIN: u8 = 0x01;
@@ -224,6 +231,8 @@ impl<'a> Frame<'a> {
                 reason: reader.prefixed()?,
             },
             DATAGRAM => Self::Datagram(reader.prefixed()?),
+            PATH_CHALLENGE => Self::PathChallenge(reader.u64()?),
+            PATH_RESPONSE => Self::PathResponse(reader.u64()?),
             STREAM..=0x13 => Self::decode_stream(kind, reader)?,
             _ => return Err(DecodeError::Kind(kind)),
         })
@@ -282,6 +291,14 @@ impl<'a> Frame<'a> {
                 fields(DATAGRAM, &[]);
                 writer.prefixed(data);
             }
+            Self::PathChallenge(data) => {
+                fields(PATH_CHALLENGE, &[]);
+                writer.u64(data);
+            }
+            Self::PathResponse(data) => {
+                fields(PATH_RESPONSE, &[]);
+                writer.u64(data);
+            }
         }
     }
 
@@ -305,6 +322,7 @@ impl<'a> Frame<'a> {
             }
             Self::Close { code, reason } => fields(&[code.number()]) + prefixed(reason),
             Self::Datagram(data) => 1 + prefixed(data),
+            Self::PathChallenge(_) | Self::PathResponse(_) => 1 + 8,
         }
     }
 

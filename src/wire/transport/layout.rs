@@ -185,8 +185,10 @@ const MORE: FieldLayout = varint("more ranges");
 const FIRST: FieldLayout = varint("first run - 1");
 const RANGES: FieldLayout = field("gap - 1, run - 1", Size::Pairs, Meaning::Number);
 
+const PATH_DATA: FieldLayout = field("bytes by chance", Size::Fixed(8), Meaning::Hex);
+
 /// The frames.
-pub const FRAMES: [Layout; 17] = [
+pub const FRAMES: [Layout; 19] = [
     plain("padding", frame::PADDING, &[], "nothing, to fill a packet up"),
     plain("ping", frame::PING, &[], "nothing but the wish to be acknowledged"),
     plain(
@@ -276,6 +278,13 @@ pub const FRAMES: [Layout; 17] = [
         fields: &[STREAM, varint("offset"), field("data", Size::Prefixed, Meaning::Bytes)],
         about: "bytes, and frames may follow",
     },
+    plain(
+        "path challenge",
+        frame::PATH_CHALLENGE,
+        &[PATH_DATA],
+        "whoever receives this is to say its bytes back",
+    ),
+    plain("path response", frame::PATH_RESPONSE, &[PATH_DATA], "the bytes of a challenge"),
 ];
 
 /// The packet or the frame of this name.

@@ -29,7 +29,7 @@ fn frame_bytes(frame: &Frame<'_>) -> Vec<u8> {
 }
 
 /// The examples that the guide shows, by name: checksum, kind, then field after field.
-const GOLDEN: [(&str, &str); 8] = [
+const GOLDEN: [(&str, &str); 9] = [
     (
         "open",
         "0ce3db81 10 0102030405060708 72647401 00000000 1112131415161718 0000000000002a2b \
@@ -51,6 +51,7 @@ const GOLDEN: [(&str, &str); 8] = [
         "204a265a 20 2122232425262728 00000009 03 412c 14 02 0a 0200 0101 4046 00 01 06 4040 \
          04 03 04 05 0e 01 78 13 02 80004000 02 6162 000000",
     ),
+    ("path", "4c9c7375 20 2122232425262728 00000009 1a 3132333435363738 1b 4142434445464748"),
     ("close", "9d0f87a8 20 2122232425262728 00000009 0d e000000000000005 03 627965"),
 ];
 
@@ -146,6 +147,8 @@ fn frame() -> impl Strategy<Value = Frame<'static>> {
     prop_oneof![
         Just(Frame::Ping),
         Just(Frame::ImmediateAck),
+        any::<u64>().prop_map(Frame::PathChallenge),
+        any::<u64>().prop_map(Frame::PathResponse),
         (id(), 0..1_u64 << 61, data(), any::<bool>())
             .prop_map(|(id, offset, data, fin)| Frame::Stream { id, offset, data, fin }),
         (id(), number(), number()).prop_map(|(id, code, final_size)| Frame::ResetStream {
