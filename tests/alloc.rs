@@ -207,7 +207,8 @@ fn datagrams_and_messages_allocate_nothing() {
 #[test]
 fn idle_connections_are_small() {
     const COUNT: usize = 1000;
-    const BYTES_MAX: i64 = 4096;
+    // Four kibibytes, and what is known of the path: its MTU, its marks, where the peer is.
+    const BYTES_MAX: i64 = 4096 + 256;
     let mut pair = Pair::new();
     let counted = measure(|| {
         for _ in 0..COUNT {

@@ -448,20 +448,6 @@
 //! └──────┴────────┴─────────┘
 //!   1      1-8      length
 //!
-//! 0x1a path challenge: whoever receives this is to say its bytes back
-//! 0      1
-//! ┌──────┬─────────────────┐
-//! │ 0x1a │ bytes by chance │
-//! └──────┴─────────────────┘
-//!   1      8
-//!
-//! 0x1b path response: the bytes of a challenge
-//! 0      1
-//! ┌──────┬─────────────────┐
-//! │ 0x1b │ bytes by chance │
-//! └──────┴─────────────────┘
-//!   1      8
-//!
 //! 0x10 stream: bytes, to the end of the packet (0x11: its end)
 //! 0              1
 //! ┌──────────────┬────────┬────────┬────────────╌
@@ -475,6 +461,20 @@
 //! │ 0x12 or 0x13 │ stream │ offset │ length │ data   │
 //! └──────────────┴────────┴────────┴────────┴────────┘
 //!   1              1-8      1-8      1-8      length
+//!
+//! 0x1a path challenge: whoever receives this is to say its bytes back
+//! 0      1
+//! ┌──────┬─────────────────┐
+//! │ 0x1a │ bytes by chance │
+//! └──────┴─────────────────┘
+//!   1      8
+//!
+//! 0x1b path response: the bytes of a challenge
+//! 0      1
+//! ┌──────┬─────────────────┐
+//! │ 0x1b │ bytes by chance │
+//! └──────┴─────────────────┘
+//!   1      8
 //! ```
 //!
 //! The low bit of a stream number tells who opened it: 0 the opener of the

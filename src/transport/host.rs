@@ -92,6 +92,7 @@ pub struct Host {
     rng: Rng,
     /// Where the secrets of connections come from.
     secrets: Rng,
+    id_mask: u64,
     entries: BTreeMap<ConnectionId, Entry>,
     /// Who talks to us, by address and by what we call it.
     peers: BTreeMap<(SocketAddr, ConnectionId), ConnectionId>,
@@ -123,6 +124,7 @@ impl Host {
             secret,
             rng: seed.split("connection IDs").rng(),
             secrets: seed.split("connection secrets").rng(),
+            id_mask: u64::MAX,
             entries: BTreeMap::new(),
             peers: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
@@ -135,6 +137,13 @@ impl Host {
             lending: Lending::default(),
             tracer: Tracer::default(),
         })
+    }
+
+    /// Chooses IDs of so few bits that they clash: for tests of what happens then. There have to be
+    /// fewer connections than such IDs.
+    #[doc(hidden)]
+    pub fn shorten_ids(&mut self, bits: u32) {
+        self.id_mask = u64::MAX >> (64 - bits.clamp(1, 64));
     }
 
     /// Opens a connection to `peer`.
@@ -179,7 +188,7 @@ impl Host {
     fn identity(&mut self) -> Identity {
         // A clash among 2^64 is next to impossible, and harmless when it is looked for.
         let id = loop {
-            let id = ConnectionId(self.rng.next_u64());
+            let id = ConnectionId(self.rng.next_u64() & self.id_mask);
             if !self.entries.contains_key(&id) {
                 break id;
             }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     endpoint::{Disposition, DropReason, RecvMeta},
+    rng::Seed,
     time::Instant,
     trace::StateLabel,
     wire::{
@@ -122,6 +123,7 @@ impl Connection {
                     self.validation.trust();
                 }
                 if self.life.on_heard() {
+                    self.recovery.begin_skipping(Seed::new(self.identity.secret));
                     self.events.push_back(Event::Connected);
                 }
                 let number = self.whole_number(number);
@@ -188,6 +190,7 @@ impl Connection {
             }
             self.on_greeting(now, greeting);
             self.life.on_heard();
+            self.recovery.begin_skipping(Seed::new(self.identity.secret));
             // The acceptor may have used up what it may send to an address that it does not trust
             // yet: it must hear of us until it says that it has, even if we have nothing to say
             // (RFC 9002 section 6.2.2.1).

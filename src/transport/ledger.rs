@@ -79,6 +79,9 @@ pub enum Fate {
     Lost,
 }
 
+/// Entries for which memory is kept when nothing is on its way.
+const ENTRIES_KEPT: usize = 1024;
+
 #[derive(Clone, Debug)]
 struct Entry {
     sent: Sent,
@@ -143,6 +146,19 @@ impl Ledger {
             self.settle();
         }
         number
+    }
+
+    /// Leaves a number out: nobody can acknowledge it.
+    pub fn skip(&mut self) {
+        let nothing = Sent {
+            at: Instant::ZERO,
+            bytes: 0,
+            eliciting: false,
+            app_limited: false,
+            marked: false,
+            stamp: Stamp::default(),
+        };
+        self.push(nothing, []);
     }
 
     fn index(&self, number: u64) -> Option<usize> {
@@ -212,6 +228,11 @@ impl Ledger {
                 _ => break,
             }
             self.pop();
+        }
+        // After a large transfer nothing is left of its memory but what the next needs at once.
+        if self.entries.is_empty() && self.entries.capacity() > ENTRIES_KEPT {
+            self.entries.shrink_to(ENTRIES_KEPT);
+            self.contents.shrink_to(ENTRIES_KEPT);
         }
     }
 
@@ -307,6 +328,18 @@ mod tests {
         assert_eq!(ledger.in_flight_bytes(), 10);
         ledger.forget(Instant::from_nanos(5_000_000));
         assert_eq!(ledger.first(), 1);
+    }
+
+    #[test]
+    fn memory_goes_with_the_last_packet() {
+        let mut ledger = Ledger::new(0);
+        (0..5000).for_each(|n| _ = ledger.push(sent(n, 10, true), [ack_of(n)]));
+        let full = ledger.memory_bytes();
+        (0..5000).for_each(|n| _ = ledger.set(n, Fate::Acked));
+        ledger.skip();
+        ledger.forget(Instant::ZERO);
+        assert!(ledger.is_empty() && ledger.next() == 5001);
+        assert!(ledger.memory_bytes() < full / 4, "{} of {full}", ledger.memory_bytes());
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Connection {
         self.counted.datagrams_sent += count as u64;
         self.counted.bytes_sent += size as u64;
         Some(Transmit {
-            destination: self.peer,
+            destination: self.path.address(),
             source: None,
             ecn,
             size,
@@ -109,7 +109,9 @@ impl Connection {
             || self.recovery.is_probing()
             || self.acks.deadline().is_some_and(|at| at <= now)
             || self.streams.has_control()
-            || self.datagrams.is_pending(usize::MAX);
+            || self.datagrams.is_pending(usize::MAX)
+            || self.path.has_response()
+            || self.path.send_at().is_some_and(|at| at <= now);
         if more
             || !self.life.is_established()
             || self.speaks() != Speaks::Data

@@ -104,6 +104,7 @@ pub mod recovery;
 pub mod rtt;
 mod settled;
 mod silence;
+pub mod skips;
 pub mod stats;
 pub mod stream;
 mod traced;

@@ -21,6 +21,8 @@ use crate::{
 
 /// Packets of one turn, so that one connection does not keep a driver to itself.
 const TURN_PACKETS_MAX: usize = 64;
+/// Gaps that ACKs may report before the peer is asked whether they arrive.
+const RANGES_UNASKED: usize = 32;
 /// Packets on their way beside which a probe of the path's MTU leaves: what comes after it shows
 /// whether it was lost.
 const PROBING_PACKETS: u64 = 4;
@@ -295,7 +297,10 @@ impl Connection {
         if plan == Plan::Answer {
             return self.write_answer(now, writer);
         }
-        let eliciting = plan == Plan::Data && self.write_frames(&mut writer);
+        let eliciting = match plan {
+            Plan::Data => self.write_frames(&mut writer),
+            _ => self.write_wish_to_forget(now, &mut writer),
+        };
         if writer.len() == header {
             return 0;
         }
@@ -354,6 +359,18 @@ impl Connection {
             closing.due = false;
             Frame::Close { code: closing.code, reason: &closing.reason }.encode(writer);
         }
+    }
+
+    /// Whoever only receives never hears that its ACKs arrive, and goes on reporting every gap there
+    /// was: once a round trip it asks (RFC 9000 section 13.2.4).
+    fn write_wish_to_forget(&mut self, now: Instant, writer: &mut Writer<'_>) -> bool {
+        let pause = self.recovery.last_eliciting_at() + self.recovery.rtt().smoothed();
+        let many = self.acks.report(now).0.ranges() >= RANGES_UNASKED;
+        let asks = many && pause <= now && self.has_room() && writer.room() > 0;
+        if asks {
+            Frame::Ping.encode(writer);
+        }
+        asks
     }
 
     /// Says back what the peer wants to hear, in a packet as long as passes everywhere (RFC 9000

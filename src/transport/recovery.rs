@@ -22,10 +22,12 @@ use super::{
     pmtud::Pmtud,
     rtt::{GRANULARITY, Rtt},
     settled::Newly,
+    skips::Skips,
 };
 use crate::{
     buf::RangeSet,
     ecn::Ecn,
+    rng::Seed,
     time::Instant,
     trace::{
         Tracer,
@@ -70,6 +72,8 @@ pub struct Recovery {
     loss: LossDetector,
     ecn: EcnPath,
     pmtud: Pmtud,
+    /// From the end of the handshake on.
+    skips: Option<Skips>,
     controller: Box<dyn Controller>,
     prr: Option<Prr>,
     pacer: Pacer,
@@ -115,6 +119,7 @@ impl Recovery {
             loss: LossDetector::default(),
             ecn: EcnPath::new(ecn),
             pmtud: Pmtud::new(base, packet_bytes_max),
+            skips: None,
             controller: algorithm.controller(mss),
             prr: None,
             pacer: Pacer::new(),
@@ -167,7 +172,24 @@ impl Recovery {
                 prr.on_sent(bytes as u64);
             }
         }
-        self.ledger.push(sent, contents)
+        let number = self.ledger.push(sent, contents);
+        self.leave_out();
+        number
+    }
+
+    /// Leaves numbers out from now on, as `seed` has it; see [`Skips`].
+    pub fn begin_skipping(&mut self, seed: Seed) {
+        self.skips.get_or_insert_with(|| Skips::new(seed));
+    }
+
+    /// Leaves the next number out, when it is time.
+    fn leave_out(&mut self) {
+        let window = self.window() / self.mss;
+        if let Some(skips) = &mut self.skips
+            && skips.take(self.ledger.next(), window)
+        {
+            self.ledger.skip();
+        }
     }
 
     /// Takes an ACK that the peer held back for at most `delay_max`. What it settles is added to
@@ -181,6 +203,12 @@ impl Recovery {
     ) -> Result<bool, NeverSent> {
         let largest = ack.ranges.largest();
         if largest >= self.ledger.next() {
+            return Err(NeverSent);
+        }
+        // Who acknowledges what was never sent has not received what was.
+        if let Some(skips) = &self.skips
+            && ack.ranges.iter().any(|range| skips.contains(&range))
+        {
             return Err(NeverSent);
         }
         let in_flight_bytes = self.ledger.in_flight_bytes();

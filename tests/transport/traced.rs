@@ -152,7 +152,9 @@ fn packets_and_streams_are_followed_to_their_end() {
         match event {
             TransportEvent::PacketSent { number, bytes, .. } => {
                 let last = sent.last_key_value().map(|(&last, _)| last);
-                assert!(last.is_none_or(|last| number == last + 1), "{number} after {last:?}");
+                // One is left out now and then.
+                let follows = last.is_none_or(|last| (1..=2).contains(&(number - last)));
+                assert!(follows, "{number} after {last:?}");
                 sent.insert(number, bytes);
             }
             TransportEvent::Frame { way: Way::Sent, number, frame } => {

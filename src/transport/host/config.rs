@@ -21,7 +21,8 @@ pub struct HostConfig {
     pub connection: Config,
     /// Whether connections are accepted at all.
     pub accepts: bool,
-    /// The most connections at the same time; more are not accepted.
+    /// The most connections at the same time; more are not accepted. Those that this side opens count,
+    /// and are always opened: no peer can make them more.
     pub connections_max: usize,
     /// When openers are challenged.
     pub cookies: CookiePolicy,
@@ -30,7 +31,8 @@ pub struct HostConfig {
 }
 
 impl Default for HostConfig {
-    /// Accepts up to 16,384 connections, with a cookie when 256 are half open.
+    /// Accepts up to 16,384 connections, with a cookie when 256 are half open: those hold
+    /// less than a mebibyte.
     fn default() -> Self {
         Self {
             connection: Config::default(),

@@ -4,7 +4,7 @@ use super::{
     super::{cc::Controller, loss::LossDetector},
     Recovery, RecoveryStats,
 };
-use crate::trace::transport::Phase;
+use crate::{time::Instant, trace::transport::Phase};
 
 impl Recovery {
     /// The congestion control.
@@ -15,6 +15,16 @@ impl Recovery {
     /// The bounds that decide about losses.
     pub const fn loss(&self) -> &LossDetector {
         &self.loss
+    }
+
+    /// Numbers that were left out.
+    pub fn skipped(&self) -> u32 {
+        self.skips.map_or(0, |skips| skips.count())
+    }
+
+    /// When a packet last left that wants to be acknowledged.
+    pub const fn last_eliciting_at(&self) -> Instant {
+        self.last_eliciting_at
     }
 
     /// What was counted.
