@@ -16,6 +16,26 @@
 //! It is told the time and handed bytes; it returns bytes, deadlines and events. The same code
 //! therefore runs in the simulator and over real sockets, behind a bad network in either.
 //!
+//! Twelve lines that send a file's worth of bytes over UDP, without a change from what they would be
+//! over TCP but for the names of two types:
+//!
+//! ```
+//! # #[cfg(feature = "net")] {
+//! use std::{io::{Read, Write}, thread};
+//! use rdtp::net::{Listener, Stream};
+//!
+//! let listener = Listener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let server = thread::spawn(move || {
+//!     let mut got = Vec::new();
+//!     listener.accept()?.0.read_to_end(&mut got).map(|_| got)
+//! });
+//! Stream::connect(address)?.write_all(&[7; 1_000_000])?;
+//! assert_eq!(server.join().unwrap()?.len(), 1_000_000);
+//! # }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! Read these four first:
 //!
 //! 1. [`classic::rdt30`]: a machine next to its figure in the book;
@@ -36,7 +56,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | (none) | everything but the rows below: `no_std` with `alloc`, no unsafe code |
-//! | `net` | the driver for real sockets |
+//! | `net` | real sockets: listeners, connections and streams, and the driver below them |
 //! | `tokio` | the same for tokio |
 //! | `proptest` | property tests: a strategy for schedules of faults |
 //! | `cli` (default) | the program `rdtp` |

@@ -209,6 +209,15 @@
 //! The question travels with the first packet, so the answer is there after one
 //! round trip. The first packets are padded: who wants something pays first.
 //!
+//! # Over real sockets
+//!
+//! `net::Listener` and `net::Stream` are what `TcpListener` and `TcpStream` are
+//! over TCP: a program changes the names of its types and goes on, as the two
+//! HTTP servers of `05_http_over_udp` do. A `net::Connection` has many streams;
+//! open one for each thing that must not wait for the others. `finish` waits
+//! until the peer has everything, `reset` gives up, and dropping the last handle
+//! ends in good order. `net::tokio` has the same for async programs.
+//!
 //! # Exercise
 //!
 //! A game sends the positions of its players thirty times a second, chat lines,
@@ -230,6 +239,7 @@
 //!
 //! ```text
 //! cargo run --example 04_streams_over_udp
+//! cargo run --example 05_http_over_udp
 //! cargo bench --bench transfer_sim
 //! rdtp dump --exchange cookie
 //! ```

@@ -29,6 +29,7 @@ struct Settings {
     linger: Duration,
     /// Whether the last handle waits until everything is delivered.
     waits: bool,
+    secret: Option<[u8; 16]>,
     network: Option<(Profile, Seed)>,
 }
 
@@ -39,6 +40,7 @@ impl Settings {
             socket: SocketConfig::default(),
             linger: Duration::from_secs(5),
             waits: true,
+            secret: None,
             network: None,
         }
     }
@@ -49,8 +51,9 @@ impl Settings {
 
     fn driver(&self, socket: Socket, clock: Clock, accepts: bool) -> io::Result<Driver<Host>> {
         let seed = Seed::from_system();
-        let mut secret = [0; 16];
-        seed.split("secret").rng().fill(&mut secret);
+        let mut drawn = [0; 16];
+        seed.split("secret").rng().fill(&mut drawn);
+        let secret = self.secret.unwrap_or(drawn);
         let config = HostConfig { accepts, ..self.host };
         let host = Host::new(config, Secret::new(secret), seed).map_err(Error::Config)?;
         let driver = Driver::new(host, socket, clock);
@@ -67,7 +70,9 @@ impl Settings {
 /// The methods that both builders have.
 macro_rules! common_settings {
     () => {
-        /// How its connections behave, and what a peer can make them hold.
+        /// How its connections behave, and what a peer can make them hold: a
+        /// [`Preset`](crate::transport::preset::Preset), or what
+        /// [`Config::builder`] builds.
         #[must_use]
         pub fn transport(mut self, config: Config) -> Self {
             self.settings.host.connection = config;
@@ -208,13 +213,22 @@ impl ConnectionBuilder {
         peer: SocketAddr,
         stream: bool,
     ) -> io::Result<(Connection, Option<StreamId>)> {
-        let clock = Clock::start();
         let mut socket = match self.local {
             Some(local) => Socket::bind(local, &self.settings.socket)?,
             None => Socket::bind_for(peer, &self.settings.socket)?,
         };
         // The system reports closed ports to connected sockets only.
         socket.connect(peer)?;
+        self.start_over(socket, peer, stream)
+    }
+
+    fn start_over(
+        &self,
+        socket: Socket,
+        peer: SocketAddr,
+        stream: bool,
+    ) -> io::Result<(Connection, Option<StreamId>)> {
+        let clock = Clock::start();
         let driver = self.settings.driver(socket, clock, false)?;
         let config = self.settings.lane(false);
         let lane = Hold::start(driver, clock, config, None)?;
@@ -295,6 +309,16 @@ impl ListenerBuilder {
         self
     }
 
+    /// The key that a restarted server proves itself with: kept over a restart, peers of the server
+    /// before hear at once that their connections are gone, rather than wait for
+    /// [`idle_timeout`](Config::idle_timeout). Drawn anew unless set; choose it at random and keep it
+    /// to yourself.
+    #[must_use]
+    pub fn secret(mut self, secret: [u8; 16]) -> Self {
+        self.settings.secret = Some(secret);
+        self
+    }
+
     /// Whether an IPv6 socket also takes IPv4.
     #[must_use]
     pub fn dual_stack(mut self, dual_stack: bool) -> Self {
@@ -332,3 +356,7 @@ fn each_address<T>(
     let nothing = || io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
     Err(last.unwrap_or_else(nothing))
 }
+
+#[cfg(test)]
+#[path = "builder_tests.rs"]
+mod tests;

@@ -79,6 +79,7 @@
 //! ```
 
 pub mod acks;
+pub mod builder;
 pub mod cc;
 pub mod config;
 pub mod connection;
@@ -100,6 +101,7 @@ mod outbound;
 pub mod pacer;
 pub mod path;
 pub mod pmtud;
+pub mod preset;
 pub mod recovery;
 pub mod rtt;
 mod settled;

@@ -160,9 +160,10 @@ impl Core {
     }
 
     /// Does what can be done now, within bounds.
-    pub(super) fn turn(&mut self) -> Turn {
+    /// True when there is news: a datagram, or an event.
+    pub(super) fn turn(&mut self) -> bool {
         if self.broken.is_some() {
-            return Turn::default();
+            return false;
         }
         if let Some((accepts, _)) = &self.accepts {
             let accepts = !accepts.is_full() && !self.retired;
@@ -172,12 +173,14 @@ impl Core {
             self.fail(error.kind());
             Turn::default()
         });
+        let mut news = turn.received > 0 || self.broken.is_some();
         self.hear_refusals();
         while let Some(HostEvent { id, event }) = self.driver.endpoint_mut().poll_event() {
             self.on_event(id, event);
+            news = true;
         }
         self.give_up();
-        turn
+        news
     }
 
     /// Looks for a short while whether something arrives, when that has come soon lately; true when
@@ -189,7 +192,8 @@ impl Core {
         }
         let end = clock.now() + length;
         loop {
-            if self.turn().received > 0 {
+            if self.turn() {
+                self.spin.on_met();
                 return true;
             }
             if clock.now() >= end {

@@ -152,22 +152,28 @@ impl Lane {
         result
     }
 
-    /// Does what is due, and calls whoever sleeps for longer than there is time now.
-    fn settle(&self, core: &mut Core) {
+    /// Does what is due, and calls whoever sleeps for longer than there is time now. True when there
+    /// was something due, which may have brought what somebody waits for.
+    fn settle(&self, core: &mut Core) -> bool {
+        let mut turned = false;
         // What a turn brings about, such as the end of a connection, may be due in turn.
         for _ in 0..TURNS_MAX {
             if core.deadline().is_some_and(|deadline| deadline <= self.clock.now()) {
                 core.turn();
+                turned = true;
             }
         }
         let sooner = core.deadline().unwrap_or(Instant::MAX);
         let blocked = core.driver.is_blocked();
+        // Whoever leads waits for the socket alone: what was taken from there may be for it.
+        let stolen = turned && core.led;
         let (who, sleeper) =
             if core.led { (LEADER, &mut core.leader) } else { (OWN, &mut core.own) };
-        if sleeper.until.is_some_and(|until| sooner < until || blocked) {
+        if sleeper.until.is_some_and(|until| stolen || blocked || sooner < until) {
             *sleeper = Sleeper { until: None, called: true };
             self.signals[who].notify();
         }
+        turned
     }
 
     /// Asks until there is an answer; `None` when it is `until` before that. A thread that is alone
@@ -182,19 +188,21 @@ impl Lane {
         let mut led = false;
         let answer = loop {
             let answer = ask(&mut core, None);
-            self.settle(&mut core);
+            let turned = self.settle(&mut core);
             if let Poll::Ready(answer) = answer {
                 break Some(answer);
             }
             if until.is_some_and(|until| until <= self.clock.now()) {
                 break None;
             }
+            if turned {
+                continue;
+            }
             if !core.led && core.parked == 0 {
                 led = true;
                 core = self.lead(core, until);
                 continue;
             }
-            // What settling brought may be what it waits for.
             let waker = park::waker();
             if let Poll::Ready(answer) = ask(&mut core, Some(&waker)) {
                 self.settle(&mut core);
