@@ -9,6 +9,7 @@
 //! Without `--minutes` it runs for one. Rounds print a line each; the exit status is 1 when a byte was
 //! wrong or something leaked.
 
+#![allow(clippy::disallowed_methods, reason = "a soak lasts for so long by the machine's clock")]
 #![allow(clippy::unwrap_used, reason = "what fails here ends the soak")]
 
 use std::{

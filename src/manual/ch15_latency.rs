@@ -138,7 +138,7 @@
 //! Normal 75, Slow 11, Very Slow 14, Inactive 0
 //! below   50ms      62 ########################################
 //! below  100ms      13 #########
-//! below  200ms      11 ########
+//! below  200ms      10 #######
 //! below  500ms       7 #####
 //! below     1s       4 ###
 //! below     2s       4 ###

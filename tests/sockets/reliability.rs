@@ -1,5 +1,7 @@
 //! What happens to processes, sockets and neighbours, and what the other side sees of it.
 
+#![allow(clippy::disallowed_methods, reason = "a test waits for the machine's clock")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -265,12 +267,12 @@ fn bad_neighbours_do_not_stop_the_others() {
 
         let slow = connect(address, Duration::from_secs(30));
         slow.set_nonblocking(true).unwrap();
-        while { &slow }.write(&[0; 60_000]).is_ok() {}
+        while { &slow }.write(&bytes(60_000)).is_ok() {}
         let mut dead = Server::start("127.0.0.1:0");
         let missed = connect(dead.address, Duration::from_secs(30));
         missed.set_nonblocking(true).unwrap();
         dead.child.kill().unwrap();
-        while { &missed }.write(&[0; 60_000]).is_ok() {}
+        while { &missed }.write(&bytes(60_000)).is_ok() {}
         let (stop, floods) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let flood = {
             let (stop, floods) = (Arc::clone(&stop), Arc::clone(&floods));
