@@ -6,13 +6,13 @@
 
 mod path;
 mod questions;
+mod start;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem, time::Duration};
 
-pub use super::settled::{NeverSent, Settled};
 use super::{
-    cc::{AckSample, Algorithm, Controller, Prr},
+    cc::{AckSample, Algorithm, Controller, LostPacket, Prr, SentPacket},
     cuts::Cuts,
     delivery::{Delivery, RateSample},
     ecn::EcnPath,
@@ -20,9 +20,14 @@ use super::{
     loss::LossDetector,
     pacer::Pacer,
     pmtud::Pmtud,
+    resume::CarefulResume,
     rtt::{GRANULARITY, Rtt},
     settled::Newly,
     skips::Skips,
+};
+pub use super::{
+    settled::{NeverSent, Settled},
+    stats::RecoveryStats,
 };
 use crate::{
     buf::RangeSet,
@@ -45,25 +50,6 @@ const PERSISTENT_PTOS: u32 = 3;
 /// Packets that a probe timeout lets out beyond the window (RFC 9002 section 6.2.4).
 const PROBES: u32 = 2;
 
-/// Counters of recovery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryStats {
-    /// Packets that wanted to be acknowledged.
-    pub sent_packets: u64,
-    /// Packets declared lost.
-    pub lost_packets: u64,
-    /// Of these, packets that arrived after all.
-    pub spurious_packets: u64,
-    /// Times that the window was cut.
-    pub congestion_events: u64,
-    /// Cuts that were taken back.
-    pub undone_events: u64,
-    /// Probe timeouts.
-    pub probe_timeouts: u64,
-    /// Bytes acknowledged, whole packets.
-    pub delivered_bytes: u64,
-}
-
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Recovery {
@@ -85,6 +71,8 @@ pub struct Recovery {
     /// When the next packet will be lost if nothing arrives.
     loss_at: Option<Instant>,
     last_eliciting_at: Instant,
+    /// The packet that leaves next, and the one that left last, asks for an ACK at once.
+    hurries: [bool; 2],
     /// Probe timeouts in a row.
     ptos: u32,
     probes: u32,
@@ -92,10 +80,13 @@ pub struct Recovery {
     first_rtt_at: Option<Instant>,
     /// What left before went another way, and its round trip says nothing.
     moved_at: Instant,
-    app_limited: bool,
     delivery: Delivery,
     /// The last rate measured.
     rate: Option<RateSample>,
+    /// The highest rate measured, in bytes a second.
+    rate_max: Option<u64>,
+    /// What the path was seen to bear before this connection.
+    resume: Option<Box<CarefulResume>>,
     stats: RecoveryStats,
     /// What the whole connection has to report, in order.
     pub(super) tracer: Tracer<TransportEvent>,
@@ -128,14 +119,16 @@ impl Recovery {
             known: RangeSet::new(usize::MAX),
             loss_at: None,
             last_eliciting_at: Instant::ZERO,
+            hurries: [false; 2],
             ptos: 0,
             probes: 0,
             cuts: Cuts::default(),
             first_rtt_at: None,
             moved_at: Instant::ZERO,
-            app_limited: false,
             delivery: Delivery::default(),
             rate: None,
+            rate_max: None,
+            resume: None,
             stats: RecoveryStats::default(),
             tracer: Tracer::default(),
         }
@@ -154,22 +147,31 @@ impl Recovery {
         eliciting: bool,
         contents: impl IntoIterator<Item = Content>,
     ) -> u64 {
+        let (length, in_flight_bytes) = (bytes as u64, self.ledger.in_flight_bytes());
+        let app_limited = self.delivery.is_app_limited();
         let sent = Sent {
             at: now,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             eliciting,
-            app_limited: self.app_limited,
+            app_limited,
             marked: self.ecn.mark() != Ecn::NotEct,
-            stamp: self.delivery.on_sent(now, self.ledger.flying() == 0),
+            stamp: self.delivery.on_sent(now, length, in_flight_bytes),
         };
         self.ecn.on_sent();
         if eliciting {
             self.stats.sent_packets += 1;
             self.last_eliciting_at = now;
+            self.hurries = [false, self.hurries[0]];
             self.probes = self.probes.saturating_sub(1);
-            self.pacer.on_sent(bytes as u64);
+            self.controller.on_sent(&SentPacket {
+                now,
+                bytes: length,
+                in_flight_bytes,
+                app_limited,
+            });
+            self.pacer.on_sent(length);
             if let Some(prr) = &mut self.prr {
-                prr.on_sent(bytes as u64);
+                prr.on_sent(length);
             }
         }
         let number = self.ledger.push(sent, contents);
@@ -201,16 +203,8 @@ impl Recovery {
         delay_max: Duration,
         settled: &mut Settled,
     ) -> Result<bool, NeverSent> {
+        self.check_sent(ack)?;
         let largest = ack.ranges.largest();
-        if largest >= self.ledger.next() {
-            return Err(NeverSent);
-        }
-        // Who acknowledges what was never sent has not received what was.
-        if let Some(skips) = &self.skips
-            && ack.ranges.iter().any(|range| skips.contains(&range))
-        {
-            return Err(NeverSent);
-        }
         let in_flight_bytes = self.ledger.in_flight_bytes();
         let newly = self.take_ranges(now, ack, settled);
         self.undo_if_mistaken(now);
@@ -230,8 +224,10 @@ impl Recovery {
             self.trace_rtt(delay_max);
         }
         self.stats.delivered_bytes = self.delivery.delivered_bytes();
+        let Sent { at, stamp, app_limited, .. } = newest.1;
         let rate = self.delivery.sample(self.rtt.min());
         self.rate = rate.or(self.rate);
+        self.rate_max = rate.map(|rate| rate.bytes_per_second).max(self.rate_max);
         self.ptos = 0;
         if self.cuts.latest().is_some_and(|cut| newest.1.at > cut) {
             self.prr = None;
@@ -251,17 +247,29 @@ impl Recovery {
             bytes: newly.bytes,
             growth_bytes: newly.growth_bytes,
             in_flight_bytes,
-            app_limited: newest.1.app_limited,
+            app_limited,
             largest,
             next: self.ledger.next(),
             rtt,
             srtt: self.rtt.smoothed(),
             rtt_min: self.rtt.min(),
             rate,
+            delivered_bytes: self.delivery.delivered_bytes(),
+            flight: self.delivery.flight(at, stamp, app_limited),
         });
+        self.resume_on_ack(newly.bytes, largest);
         self.ledger.forget(self.forget_before(now));
         self.known.remove_below(self.ledger.first());
         Ok(true)
+    }
+
+    /// Who acknowledges what was never sent has not received what was.
+    fn check_sent(&self, ack: &Ack<'_>) -> Result<(), NeverSent> {
+        let left_out = |range| self.skips.as_ref().is_some_and(|skips| skips.contains(&range));
+        if ack.ranges.largest() >= self.ledger.next() || ack.ranges.iter().any(left_out) {
+            return Err(NeverSent);
+        }
+        Ok(())
     }
 
     /// Goes through the numbers that were not known to be acknowledged.
@@ -307,6 +315,7 @@ impl Recovery {
             }
         } else {
             self.stats.spurious_packets += 1;
+            self.delivery.on_spurious(u64::from(sent.bytes));
             self.tracer.emit(|| TransportEvent::SpuriousLoss { number, bytes: sent.bytes });
             self.loss.on_spurious(ahead.unwrap_or(0), now - sent.at);
             self.cuts.on_spurious(sent.at);
@@ -347,10 +356,7 @@ impl Recovery {
             self.on_congestion(now, in_flight_bytes, false);
         }
         for &number in lost {
-            if let Some((sent, _)) = self.ledger.get(number) {
-                self.ecn.on_lost(u32::from(sent.marked));
-                self.cuts.on_lost(sent.at);
-            }
+            self.tell_lost(now, number);
         }
         if persistent {
             let packets = lost.len() as u64;
@@ -359,6 +365,23 @@ impl Recovery {
             self.cuts.stand();
             self.prr = None;
         }
+    }
+
+    /// A packet that is taken for lost, for whoever weighs losses.
+    fn tell_lost(&mut self, now: Instant, number: u64) {
+        let Some((&sent, _)) = self.ledger.get(number) else { return };
+        let Sent { at, bytes, marked, stamp, app_limited, .. } = sent;
+        let bytes = u64::from(bytes);
+        self.ecn.on_lost(u32::from(marked));
+        self.cuts.on_lost(at);
+        self.delivery.on_lost(bytes);
+        self.controller.on_lost(&LostPacket {
+            now,
+            number,
+            bytes,
+            delivered_bytes: self.delivery.delivered_bytes(),
+            flight: self.delivery.flight(at, stamp, app_limited),
+        });
     }
 
     /// Takes packets for lost, and hands out what they held.
@@ -371,7 +394,10 @@ impl Recovery {
 
     fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64, marked: bool) {
         self.loss.on_recovery();
-        self.controller.on_congestion(now, in_flight_bytes);
+        match self.resume.as_mut().and_then(|resume| resume.on_loss()) {
+            Some(borne) => self.controller.retreat(now, borne),
+            None => self.controller.on_congestion(now, in_flight_bytes),
+        }
         self.stats.congestion_events += 1;
         self.cuts.push(now, marked);
         self.prr = self
@@ -416,6 +442,8 @@ impl Recovery {
         if self.ledger.flying() == 0 {
             return None;
         }
+        let hurried = self.hurries[1] && self.ptos == 0;
+        let delay_max = if hurried { Duration::ZERO } else { delay_max };
         Some(self.last_eliciting_at + self.pto(delay_max))
     }
 
@@ -460,7 +488,7 @@ impl Recovery {
     /// (RFC 9002 section 6.2.2), and what was sent in vain does not hold back what follows.
     pub fn restart(&mut self, now: Instant, number: u64, settled: &mut Settled) {
         if let Some((sent, _)) = self.ledger.get(number) {
-            self.rtt = Rtt::new((now - sent.at).max(GRANULARITY));
+            self.rtt = Rtt::remembered((now - sent.at).max(GRANULARITY));
         }
         self.pacer = Pacer::new();
         let mut lost = mem::take(&mut settled.lost_numbers);
@@ -504,7 +532,7 @@ impl Recovery {
     pub fn window(&self) -> u64 {
         match &self.prr {
             Some(prr) => prr.window(self.ledger.in_flight_bytes(), self.mss),
-            None => self.controller.window(),
+            None => self.first_window(),
         }
     }
 
@@ -529,43 +557,16 @@ impl Recovery {
         if let Some(rate) = self.controller.pacing_rate() {
             return rate;
         }
-        let window = u128::from(self.controller.window());
+        let window = u128::from(self.first_window());
         let slow_start = self.controller.window() < self.controller.ssthresh();
         let gain = if slow_start { 8 } else { 5 };
         let round = self.rtt.smoothed().max(Duration::from_micros(1)).as_nanos();
         u64::try_from(window * gain * 1_000_000_000 / 4 / round).unwrap_or(u64::MAX)
     }
 
-    /// Whether sending stops because the application has nothing, not because a window is full.
-    pub fn set_app_limited(&mut self, app_limited: bool) {
-        self.app_limited = app_limited;
-    }
-
-    /// Whether probes are due.
-    pub const fn is_probing(&self) -> bool {
-        self.probes > 0
-    }
-
-    /// The round trip.
-    pub const fn rtt(&self) -> &Rtt {
-        &self.rtt
-    }
-
-    /// The last rate that the path was seen to deliver at; `None` before the first.
-    pub const fn delivery_rate(&self) -> Option<RateSample> {
-        self.rate
-    }
-
-    /// Bytes on their way.
-    pub const fn in_flight_bytes(&self) -> u64 {
-        self.ledger.in_flight_bytes()
-    }
-
-    /// Packets that are not settled, and the bytes of memory that they take.
-    pub fn unsettled(&self) -> (usize, usize) {
-        (
-            self.ledger.len(),
-            self.ledger.memory_bytes() + self.known.memory_bytes() + self.pmtud.memory_bytes(),
-        )
+    /// Sending stops because the application has nothing, or the peer takes nothing, not because the
+    /// congestion window is full.
+    pub fn rest(&mut self) {
+        self.delivery.rest(self.ledger.in_flight_bytes());
     }
 }

@@ -2,8 +2,27 @@
 
 use core::time::Duration;
 
-use super::{connection::Connection, pmtud::MtuStats, recovery::RecoveryStats};
+use super::{connection::Connection, pmtud::MtuStats};
 pub use crate::trace::transport::{EcnState, Limit};
+
+/// Counters of recovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryStats {
+    /// Packets that wanted to be acknowledged.
+    pub sent_packets: u64,
+    /// Packets declared lost.
+    pub lost_packets: u64,
+    /// Of these, packets that arrived after all.
+    pub spurious_packets: u64,
+    /// Times that the window was cut.
+    pub congestion_events: u64,
+    /// Cuts that were taken back.
+    pub undone_events: u64,
+    /// Probe timeouts.
+    pub probe_timeouts: u64,
+    /// Bytes acknowledged, whole packets.
+    pub delivered_bytes: u64,
+}
 
 /// A snapshot of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +71,10 @@ pub struct Stats {
     pub bytes_received: u64,
     /// Datagrams that held nothing new.
     pub copies_received: u64,
+    /// Repair packets sent.
+    pub repairs_sent: u64,
+    /// Packets that were found with the help of repair packets before they were sent again.
+    pub packets_repaired: u64,
     /// What recovery counted.
     pub recovery: RecoveryStats,
 }
@@ -90,6 +113,8 @@ impl Connection {
             mtu: *self.recovery.pmtud().stats(),
             limited_by: self.held_up_by().unwrap_or(Limit::Application),
             recovery: *self.recovery.stats(),
+            repairs_sent: self.repairing.sent(),
+            packets_repaired: self.repairing.found(),
             stream_bytes_sent: self.streams.sent_bytes(),
             stream_bytes_resent: self.streams.resent_bytes(),
             datagrams_sent: self.counted.datagrams_sent,

@@ -51,6 +51,7 @@ fn copies_under_another_address_move_nothing() {
 #[test]
 fn moves_have_a_rate() {
     let mut peer = Peer::connect(HostConfig::default(), 1);
+    peer.know_all();
     let (home, before) = (peer.address, peer.connection().memory_bytes());
     let mut asked = 0;
     for n in 0..10_000 {

@@ -67,10 +67,11 @@ impl Program {
             let mut text = String::new();
             BufReader::new(stderr).read_to_string(&mut text).map(|_| text)
         });
-        eventually(|| self.child.try_wait().expect("a child").is_some());
-        let status = self.child.wait().expect("a child");
+        // Whoever says more than a pipe holds waits for a reader.
         let mut stdout = String::new();
         self.stdout.read_to_string(&mut stdout).expect("text");
+        eventually(|| self.child.try_wait().expect("a child").is_some());
+        let status = self.child.wait().expect("a child");
         let stderr = errors.join().expect("no panic").expect("text");
         Finished { success: status.success(), code: status.code(), stdout, stderr }
     }

@@ -73,15 +73,19 @@ impl Figures {
         }
         let powers = (0..12).map(|power| 10_u64.pow(power));
         let bounds = powers.flat_map(|power| [power, 2 * power, 5 * power]);
-        let mut below = 0;
+        // Each step of the histogram counts where its end lies: one that reaches over a bound must
+        // not count on both sides.
+        let mut recorded = self.micros.iter_recorded().peekable();
         let mut steps = Vec::new();
         for bound in bounds {
-            let count = self.micros.count_between(below, bound - 1);
+            let mut count = 0;
+            while let Some(step) = recorded.next_if(|step| step.value_iterated_to() < bound) {
+                count += step.count_at_value();
+            }
             if count > 0 || !steps.is_empty() {
                 steps.push((bound, count));
             }
-            below = bound;
-            if bound > self.longest {
+            if recorded.peek().is_none() {
                 break;
             }
         }
