@@ -6,6 +6,7 @@ mod person;
 #[path = "../support/program.rs"]
 mod program;
 mod session;
+mod terminal;
 
 use std::{
     fs, thread,

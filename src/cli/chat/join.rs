@@ -8,8 +8,8 @@ use std::{
 
 use rdtp::{
     app::chat::{
-        Client, ClientConfig, Event, Frames, Kind, Lane, Lang, PeerId, ServerLimits, Verb, Wire,
-        compat::Original, millis, plain,
+        Client, ClientConfig, Event, Frames, Kind, Lane, Lang, Line, PeerId, Place, ServerLimits,
+        Verb, Wire, compat::Original, millis, parse, plain,
     },
     link::Profile,
     net::Clock,
@@ -21,7 +21,7 @@ use super::{
     JoinArgs, compat,
     files::Files,
     lines::Lines,
-    nick,
+    nick, screen,
     serve::{self, Hosting},
 };
 use crate::cli::{
@@ -47,6 +47,8 @@ pub(super) struct Session {
     pub(super) met: bool,
     /// Lines to show.
     pub(super) lines: Vec<String>,
+    /// Events to show, where somebody shows them in a way of their own.
+    pub(super) seen: Option<Vec<Event>>,
     /// A bad network that was asked for.
     pub(super) link: Option<Profile>,
     /// Whether counts were asked for.
@@ -66,6 +68,7 @@ impl Session {
             clock,
             met: false,
             lines: Vec::new(),
+            seen: None,
             link: None,
             wants_stats: false,
         }
@@ -75,12 +78,27 @@ impl Session {
     pub(super) fn line(&mut self, line: &str) {
         let place = self.client.place().clone();
         self.client.handle_line(self.clock.now(), line);
-        if self.echo
-            && let rdtp::app::chat::Line::Text(text) = rdtp::app::chat::parse(line)
-        {
-            let (from, text, kind) = (self.client.nick().to_owned(), text.to_owned(), Kind::Text);
-            let own = Event::Said { from, place, kind, text };
-            self.lines.extend(self.lang.lines(&own));
+        let own = match parse(line) {
+            Line::Text(text) => (place, Kind::Text, text),
+            Line::Command(Verb::All, text, _) => (Place::Everyone, Kind::Text, text),
+            Line::Command(Verb::Me, text, _) => (place, Kind::Action, text),
+            Line::Command(Verb::Msg, to, text) if !text.is_empty() => {
+                (Place::User(to.to_owned()), Kind::Text, text)
+            }
+            _ => return,
+        };
+        if self.echo || self.seen.is_some() {
+            let (place, kind, text) = own;
+            let from = self.client.nick().to_owned();
+            self.tell(Event::Said { from, place, kind, text: text.to_owned() });
+        }
+    }
+
+    /// Shows an event, or keeps it for who shows events.
+    fn tell(&mut self, event: Event) {
+        match &mut self.seen {
+            Some(seen) => seen.push(event),
+            None => self.lines.extend(self.lang.lines(&event)),
         }
     }
 
@@ -92,7 +110,7 @@ impl Session {
             if let Event::Do { verb, first, second } = &event {
                 self.act(now, *verb, first, second);
             } else if !self.files.event(&mut self.client, now, &event) {
-                self.lines.extend(self.lang.lines(&event));
+                self.tell(event);
             }
             self.lines.append(&mut self.files.lines);
         }
@@ -255,7 +273,13 @@ pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) 
     let carrier = carrier::open(args.common.over, Side::Call(address), args.common.bad(), clock)?;
     let session = Session::new(args, name.as_deref(), carrier.wire(), clock);
     let mut joined = Joined::new(session, carrier, address);
-    let ended = line_mode(&mut joined)?;
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && !args.lines;
+    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    let ended = if terminal && !dumb {
+        screen::run(&mut joined, &args.common.over.to_string())?
+    } else {
+        line_mode(&mut joined)?
+    };
     if ended == Ended::Refused {
         return refused(args, address);
     }
@@ -290,7 +314,7 @@ fn refused(args: &JoinArgs, address: SocketAddr) -> Outcome {
 
 /// How a session in line mode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub(super) enum Ended {
     Well,
     /// Nobody answered the first call.
     Refused,

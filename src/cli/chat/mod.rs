@@ -5,8 +5,10 @@ mod files;
 mod join;
 mod lines;
 mod load;
+mod screen;
 mod serve;
 mod simulate;
+mod view;
 
 use core::{net::SocketAddr, str::FromStr};
 use std::{env, io::IsTerminal as _, net::ToSocketAddrs, path::PathBuf};
@@ -127,6 +129,9 @@ pub(super) struct JoinArgs {
     /// Do not serve when nobody answers, whatever else says so
     #[arg(long)]
     no_fallback: bool,
+    /// Line by line even on a terminal
+    #[arg(long)]
+    lines: bool,
     /// Show one's own messages too
     #[arg(long)]
     echo: bool,
