@@ -231,6 +231,10 @@ fn thousands_of_short_connections_leave_nothing_behind() {
     assert!(descriptors() <= before, "{before:?} descriptors before, {:?} after", descriptors());
 }
 
+/// What bad neighbours must leave to the others, and how often that is looked at.
+const SHARE_MIN: f64 = 0.3;
+const LOOKS_MAX: usize = 8;
+
 /// Echoes as fast as it goes until told to stop; returns bytes a second.
 fn rate(stream: &Stream, time: Duration) -> f64 {
     let block = bytes(64_000);
@@ -246,7 +250,8 @@ fn rate(stream: &Stream, time: Duration) -> f64 {
 }
 
 /// One who does not read, one who has died and a flood of openers that nobody has validated do not
-/// stop the others: they go on, at whatever speed a machine has that runs other tests meanwhile.
+/// stop the others, nor take more than a part of their rate. A machine that runs other tests meanwhile
+/// may be slow for a while, so the best of a few looks counts.
 #[test]
 fn bad_neighbours_do_not_stop_the_others() {
     within(LIMIT, || {
@@ -283,17 +288,22 @@ fn bad_neighbours_do_not_stop_the_others() {
                 }
             })
         };
-        let during = rate(&good, Duration::from_millis(600));
+        let mut share: f64 = 0.0;
+        for _ in 0..LOOKS_MAX {
+            share = share.max(rate(&good, Duration::from_millis(600)) / before);
+            if share > SHARE_MIN {
+                break;
+            }
+        }
         stop.store(true, Relaxed);
         flood.join().unwrap();
-        let share = during / before;
         println!(
             "{share:.2} of {:.1} MB/s with {} forged opens",
             before / 1e6,
             floods.load(Relaxed)
         );
         assert!(floods.load(Relaxed) > 100, "that was no flood");
-        assert!(during > 0.0, "the others stand still");
+        assert!(share > SHARE_MIN, "{share:.2} of the rate before");
         slow.connection().close(0, b"");
         missed.connection().close(0, b"");
     });

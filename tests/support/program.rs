@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// A running `rdtp`.
 pub(crate) struct Program {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    stdout: Option<BufReader<ChildStdout>>,
 }
 
 /// How a program ended.
@@ -38,7 +38,7 @@ pub(crate) fn rdtp(arguments: &[&str]) -> Program {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let stdout = child.stdout.take().map(BufReader::new);
     Program { child, stdout }
 }
 
@@ -46,7 +46,8 @@ impl Program {
     /// The next line of its standard output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("text");
+        let stdout = self.stdout.as_mut().expect("a pipe");
+        stdout.read_line(&mut line).expect("text");
         if line.is_empty() {
             let mut stderr = String::new();
             let pipe = self.child.stderr.as_mut().expect("a pipe");
@@ -62,17 +63,12 @@ impl Program {
 
     /// Waits until it ends by itself.
     pub(crate) fn finish(mut self) -> Finished {
-        let stderr = self.child.stderr.take().expect("a pipe");
-        let errors = thread::spawn(move || {
-            let mut text = String::new();
-            BufReader::new(stderr).read_to_string(&mut text).map(|_| text)
-        });
-        // Whoever says more than a pipe holds waits for a reader.
-        let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).expect("text");
+        // Whoever says more than a pipe holds waits for a reader, on either.
+        let stderr = read_all(self.child.stderr.take().expect("a pipe"));
+        let stdout = read_all(self.stdout.take().expect("a pipe"));
         eventually(|| self.child.try_wait().expect("a child").is_some());
         let status = self.child.wait().expect("a child");
-        let stderr = errors.join().expect("no panic").expect("text");
+        let [stdout, stderr] = [stdout, stderr].map(|text| text.join().expect("no panic"));
         Finished { success: status.success(), code: status.code(), stdout, stderr }
     }
 
@@ -81,6 +77,15 @@ impl Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Reads to the end, beside what else happens.
+fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).expect("text");
+        text
+    })
 }
 
 /// Sends Ctrl-C to the process of that number.
