@@ -207,8 +207,7 @@ fn datagrams_and_messages_allocate_nothing() {
 #[test]
 fn idle_connections_are_small() {
     const COUNT: usize = 1000;
-    // Four kibibytes, and what is known of the path: its MTU, its marks, where the peer is.
-    const BYTES_MAX: i64 = 4096 + 256;
+    const BYTES_MAX: i64 = 4096;
     let mut pair = Pair::new();
     let counted = measure(|| {
         for _ in 0..COUNT {

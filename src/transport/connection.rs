@@ -1,7 +1,7 @@
 //! A connection: the parts, and which of them hears what. What they do is in their own files;
 //! what arrives is taken apart in `inbound`, what leaves is put together in `outbound`.
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
 use super::{
@@ -56,7 +56,8 @@ pub struct Identity {
 /// One side of a connection, without clock, socket or chance.
 #[derive(Debug)]
 pub struct Connection {
-    pub(super) config: Config,
+    /// Shared by the connections of a host.
+    pub(super) config: Arc<Config>,
     pub(super) acceptor: bool,
     pub(super) path: Path,
     pub(super) identity: Identity,
@@ -149,20 +150,21 @@ impl Connection {
     /// otherwise.
     pub fn open(
         now: Instant,
-        config: Config,
+        config: impl Into<Arc<Config>>,
         peer: SocketAddr,
         identity: Identity,
         target: ConnectionId,
     ) -> Self {
         let validation = Validation::trusted();
-        Self::new(now, config, peer, identity, target, Lifecycle::opening(), validation)
+        let life = Lifecycle::opening();
+        Self::new(now, config.into(), peer, identity, target, life, validation)
     }
 
     /// Accepts a connection that `peer` has opened with these words. `trusted` tells whether its
     /// address has been shown to be its own.
     pub fn accept(
         now: Instant,
-        config: Config,
+        config: impl Into<Arc<Config>>,
         peer: SocketAddr,
         identity: Identity,
         greeting: &Greeting,
@@ -170,6 +172,7 @@ impl Connection {
     ) -> Self {
         let validation = if trusted { Validation::trusted() } else { Validation::new() };
         let life = Lifecycle::accepting();
+        let config = config.into();
         let mut new = Self::new(now, config, peer, identity, greeting.from, life, validation);
         new.offered = (greeting.version, greeting.features);
         new.on_greeting(now, greeting);
@@ -178,7 +181,7 @@ impl Connection {
 
     fn new(
         now: Instant,
-        config: Config,
+        config: Arc<Config>,
         peer: SocketAddr,
         identity: Identity,
         remote_id: ConnectionId,

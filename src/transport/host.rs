@@ -8,6 +8,7 @@ mod lending;
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BinaryHeap, VecDeque},
+    sync::Arc,
     vec,
     vec::Vec,
 };
@@ -17,7 +18,7 @@ pub use config::{CookiePolicy, HostConfig};
 use lending::Lending;
 
 use super::{
-    config::ConfigError,
+    config::{Config, ConfigError},
     connection::{Connection, Event, Identity},
     cookie::Secret,
 };
@@ -88,6 +89,8 @@ struct Flags {
 #[derive(Debug)]
 pub struct Host {
     config: HostConfig,
+    /// What `config` says of connections, once for all of them.
+    connection: Arc<Config>,
     secret: Secret,
     rng: Rng,
     /// Where the secrets of connections come from.
@@ -121,6 +124,7 @@ impl Host {
         config.connection.check()?;
         Ok(Self {
             config,
+            connection: Arc::new(config.connection),
             secret,
             rng: seed.split("connection IDs").rng(),
             secrets: seed.split("connection secrets").rng(),
@@ -150,7 +154,8 @@ impl Host {
     pub fn open(&mut self, now: Instant, peer: SocketAddr) -> ConnectionId {
         let identity = self.identity();
         let target = ConnectionId(self.rng.next_u64());
-        let connection = Connection::open(now, self.config.connection, peer, identity, target);
+        let config = Arc::clone(&self.connection);
+        let connection = Connection::open(now, config, peer, identity, target);
         self.insert(connection);
         identity.id
     }

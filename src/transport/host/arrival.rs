@@ -1,5 +1,6 @@
 //! What arrives at a host: whose it is, and what strangers get.
 
+use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use super::{CookiePolicy, Host, MIN_ANSWERED_PACKET};
@@ -96,7 +97,7 @@ impl Host {
             return Disposition::Discarded(DropReason::UnknownPeer);
         }
         let identity = self.identity();
-        let config = self.config.connection;
+        let config = Arc::clone(&self.connection);
         let new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
         self.insert(new);
         self.deliver(now, identity.id, meta, packet, bytes, nobody)
