@@ -224,7 +224,8 @@ fn check_frame(frame: &Value, sent: &BTreeMap<u64, Value>) {
 
 #[test]
 fn events_and_ladder_go_to_files_or_standard_output() {
-    let few = ["--link", "up.loss=at:3,delay=25ms", "--bytes", "20kB", "--seed", "1"];
+    let link = "up.loss=at:3,delay=25ms";
+    let few = ["--link", link, "--bytes", "20kB", "--seed", "1", "--copies", "0"];
     let done = run(&[&few[..], &["--events", "-"]].concat());
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert!(done.stderr.starts_with("intact"), "{}", done.stderr);

@@ -314,11 +314,22 @@ impl SendBuffer {
         }
     }
 
+    /// What lies at `end` or beyond was never sent after all: it has its turn with the new bytes.
+    /// Nothing there may have been acknowledged.
+    pub fn rewind(&mut self, end: u64) {
+        if end < self.next {
+            debug_assert!(self.acked.last().is_none_or(|last| last.end <= end), "acknowledged");
+            self.next = end.max(self.base);
+            self.lost.remove(self.next..u64::MAX).unwrap_or_default();
+        }
+    }
+
     /// The peer has these bytes, which were taken before; returns how many of them were not known
     /// to be acknowledged.
     pub fn acked(&mut self, range: Range<u64>) -> u64 {
-        debug_assert!(range.end <= self.next, "acknowledged before it was sent");
-        let range = range.start.max(self.base)..range.end.max(self.base);
+        // After a rewind, a late ACK may tell of bytes that count as never sent.
+        let end = range.end.min(self.next).max(self.base);
+        let range = range.start.clamp(self.base, end)..end;
         if range.start == self.base && self.acked.is_empty() && self.lost.is_empty() {
             // Nearly everything arrives in order.
             self.base = range.end;
@@ -511,6 +522,25 @@ mod tests {
         assert_eq!(buffer.acked(5..20), 5, "counted once");
         assert_eq!(buffer.lost(0..30), 15);
         assert_eq!([buffer.take(30), buffer.take(30)], [Some(0..5), Some(20..30)]);
+    }
+
+    #[test]
+    fn what_was_taken_back_was_never_sent() {
+        let mut buffer = SendBuffer::new(10, 100);
+        buffer.write(&[7; 50]);
+        assert_eq!(buffer.take(50), Some(0..50));
+        buffer.lost(0..50);
+        buffer.rewind(20);
+        assert_eq!((buffer.next(), buffer.take_within(60, 20)), (20, Some(0..20)));
+        assert_eq!(buffer.take_within(60, 20), None, "the limit counts again");
+        assert_eq!(
+            buffer.acked(10..40),
+            10,
+            "an ACK from before tells of what was sent since only"
+        );
+        assert_eq!(buffer.take_within(60, 60), Some(20..50));
+        buffer.rewind(90);
+        assert_eq!(buffer.next(), 50);
     }
 
     #[test]

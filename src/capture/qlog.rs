@@ -378,7 +378,14 @@ impl PendingPacket {
 
 fn frame(object: &mut Object, info: &FrameInfo) {
     match *info {
-        FrameInfo::Padding { bytes } | FrameInfo::Datagram { bytes } => {
+        FrameInfo::Repair { behind, span, stride } => {
+            object.number("behind", behind);
+            object.number("span", span);
+            object.number("stride", stride);
+        }
+        FrameInfo::Padding { bytes }
+        | FrameInfo::Datagram { bytes }
+        | FrameInfo::Ticket { bytes } => {
             object.number("length", bytes.into());
         }
         FrameInfo::Stream { id, offset, bytes, fin } => {

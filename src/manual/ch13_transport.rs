@@ -171,6 +171,11 @@
 //!             keep_alive: Duration::ZERO,
 //!             open_timeout: Duration::from_secs(30),
 //!             rtt_initial: Duration::from_millis(333),
+//!             first_copies: 2,
+//!             copy_pause: Duration::from_millis(15),
+//!             start_window_bytes: 0,
+//!             repair_percent: 0,
+//!             repair_window_bytes: repair::WINDOW_BYTES,
 //!             acks: AckPolicy { threshold: 2, delay_max: Duration::from_millis(25) },
 //!             ecn: true,
 //!             congestion: Algorithm::default(),
@@ -202,12 +207,85 @@
 //! $ rdtp dump --exchange handshake
 //!    time  way  bytes  packet [frames]
 //!    0 ms  -->   1200  open [stream 0: "hello" FIN; padding]
-//!   10 ms  <--   1200  accept [ACK 460662072; stream 0: "world" FIN; padding]
-//!   20 ms  -->     39  data [ACK 1068681702; close "done"]
+//!   10 ms  <--   1200  accept [ACK 460662072; ping; padding]
+//!   15 ms  -->   1200  open [stream 0: "hello" FIN; padding]
+//!   20 ms  -->     34  data [ACK 1068681702; ping; padding]
+//!   25 ms  <--   1200  accept [ACK 460662073; ping; padding]
+//!   30 ms  <--     72  data [ACK 460662074; ticket; stream 0: "world" FIN]
+//!   35 ms  -->     34  data [ACK 1068681703; ping; padding]
+//!   40 ms  -->     39  data [ACK 1068681704; close "done"]
+//!   45 ms  <--     34  data [ACK 460662075; stream 0: "world" FIN]
+//!   55 ms  -->     40  data [ACK 1068681704; close "done"]
 //! ```
 //!
-//! The question travels with the first packet, so the answer is there after one
-//! round trip. The first packets are padded: who wants something pays first.
+//! The question travels with the first packet, but the acceptor's application
+//! hears of it only when the opener has answered: until then nobody knows
+//! whether the packet was sent now, or is the copy of an old one. The first
+//! packets are padded: who wants something pays first. And they leave more than
+//! once, which the next section explains.
+//!
+//! # Beginnings and ends
+//!
+//! Most of what people send is short, and what is short is over before anything
+//! is known of the path. Its worst cases come from there: who knows no round
+//! trip must wait a second before it takes a packet for lost (RFC 8085), and of
+//! a hundred exchanges at 5 % loss each way ten meet that second. Four things
+//! help, each with its knob in the configuration:
+//!
+//! - **Copies.** The first small flights of each side leave three times, 15 ms
+//!   apart (`first_copies`, `copy_pause`). That is no shorter timer, which would
+//!   be a guess, but part of the ten packets that every path bears at once.
+//! - **Tickets.** The acceptor gives the opener a cookie for the next time, good
+//!   once, for a day, from the same address (`ticket_lifetime`). Whoever brings
+//!   it has shown its address already. If the host wants to (`early_data`), its
+//!   application hears at once what comes with it: an answer after one round
+//!   trip, once at most, however often somebody sends the packet again. Until
+//!   `Connected`, `Connection::is_replayable` says that it may be *late*.
+//! - **Memory.** The host remembers round trip and capacity of the peers it
+//!   opened connections to (`remembered_max`), and the ticket carries what the
+//!   acceptor saw. A new connection measures its first round trip; if it looks
+//!   like the old one, the window jumps to half of what the path bore, paced,
+//!   and back if that was too much (Careful Resume). Memories are plain values
+//!   ([`PathMemory`]): keep them over a restart and give them back.
+//! - **Repair.** With `repair_percent`, the last packets of a flight are
+//!   followed by a few sums of them (exclusive or), from which one lost packet
+//!   follows without asking. It is off by default: it costs bytes, and in the
+//!   middle of a long transfer it gains nothing.
+//!
+//! [`PathMemory`]: crate::transport::memory::PathMemory
+//!
+//! The same 100 kB over the same bad path, to a stranger and to a peer that is
+//! remembered:
+//!
+//! <!-- run: rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7 -->
+//! ```text
+//! $ rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7
+//! intact: 100,000 of 100,000 bytes delivered in 0.132 s of virtual time, BLAKE3 equal
+//! goodput     6.06 Mbit/s, 0.062 of the 97.26 Mbit/s that the link's rate and loss leave
+//! packets     92 sent, 19 received; the link lost 1 of those sent, and its queue dropped 0
+//! losses      1 found, 0 of them by mistake; 1,175 bytes sent again
+//! window      117,275 bytes, cut 1 times, 0 of these taken back; 0 probe timeouts
+//! round trip  50.241 ms smoothed, 50.075 ms at least
+//! limited by  application 0.092 s, congestion 0.050 s, pacing 0.014 s
+//! seed 7
+//! ```
+//!
+//! <!-- run: rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7 --remembered --repair 10 -->
+//! ```text
+//! $ rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7 --remembered --repair 10
+//! intact: 100,000 of 100,000 bytes delivered in 0.083 s of virtual time, BLAKE3 equal
+//! goodput     9.66 Mbit/s, 0.101 of the 95.57 Mbit/s that the link's rate and loss leave
+//! packets     103 sent, 50 received; the link lost 3 of those sent, and its queue dropped 0
+//! losses      3 found, 0 of them by mistake; 3,183 bytes sent again
+//! window      121,178 bytes, cut 1 times, 0 of these taken back; 0 probe timeouts
+//! round trip  50.104 ms smoothed, 50.009 ms at least
+//! repair      1 packets
+//! limited by  application 0.088 s, pacing 0.019 s, congestion 0.001 s
+//! seed 7
+//! ```
+//!
+//! `cargo bench --bench tails_sim` holds all of this against its targets, over
+//! thousands of seeds.
 //!
 //! # Over real sockets
 //!

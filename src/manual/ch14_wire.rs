@@ -184,7 +184,13 @@
 //!    time  way  bytes  packet [frames]
 //!    0 ms  -->   1200  open [stream 0: "hello" FIN; padding]
 //!   10 ms  <--     25  versions
+//!   15 ms  -->   1200  open [stream 0: "hello" FIN; padding]
 //!   20 ms  opener refuses it: versions with ours among them
+//!   25 ms  <--     25  versions
+//!   30 ms  -->   1200  open [stream 0: "hello" FIN; padding]
+//!   35 ms  opener refuses it: versions with ours among them
+//!   40 ms  <--     25  versions
+//!   50 ms  opener refuses it: versions with ours among them
 //! ```
 //!
 //! And this is an accept packet as it should be:
@@ -276,11 +282,21 @@
 //!    time  way  bytes  packet [frames]
 //!    0 ms  -->   1200  open [stream 0: "hello" FIN; padding]
 //!   10 ms  <--     41  challenge with a cookie
+//!   15 ms  -->   1200  open [stream 0: "hello" FIN; padding]
 //!   20 ms  -->   1200  open with a cookie [stream 0: "hello" FIN; padding]
-//!   30 ms  <--   1200  accept [ACK 460662073; stream 0: "world" FIN; padding]
+//!   25 ms  <--     41  challenge with a cookie
+//!   30 ms  <--   1200  accept [ACK 460662074; ping; padding]
+//!   35 ms  opener refuses it: a challenge to what was sent before the cookie
+//!   35 ms  -->   1200  open with a cookie [stream 0: "hello" FIN; padding]
 //!   40 ms  -->     34  data [ACK 1068681702; ping; padding]
-//!   50 ms  <--     34  data [ACK 460662074; max streams; padding]
-//!   85 ms  -->     28  data [ACK 1068681703]
+//!   45 ms  <--   1200  accept [ACK 460662075; ping; padding]
+//!   50 ms  <--     72  data [ACK 460662076; ticket; stream 0: "world" FIN]
+//!   55 ms  -->     34  data [ACK 1068681703; ping; padding]
+//!   65 ms  <--     34  data [ACK 460662077; stream 0: "world" FIN]
+//!   75 ms  -->     25  data [ACK 1068681705]
+//!   80 ms  <--     34  data [stream 0: "world" FIN; padding]
+//!   85 ms  <--     34  data [max streams; padding]
+//!   95 ms  -->     25  data [ACK 1068681707]
 //! ```
 //!
 //! To everybody but the acceptor a cookie is bytes. This crate's acceptor
@@ -315,10 +331,17 @@
 //! $ rdtp dump --exchange reset
 //!    time  way  bytes  packet [frames]
 //!    0 ms  -->   1200  open [stream 0: "hello" FIN; padding]
-//!   10 ms  <--   1200  accept [ACK 460662072; stream 0: "world" FIN; padding]
+//!   10 ms  <--   1200  accept [ACK 460662072; ping; padding]
+//!   15 ms  -->   1200  open [stream 0: "hello" FIN; padding]
 //!   20 ms  -->     34  data [ACK 1068681702; ping; padding]
-//!   30 ms  <--     34  data [ACK 460662073; max streams; padding]
-//!   65 ms  -->     28  data [ACK 1068681703]
+//!   25 ms  <--   1200  accept [ACK 460662073; ping; padding]
+//!   30 ms  <--     72  data [ACK 460662074; ticket; stream 0: "world" FIN]
+//!   35 ms  -->     34  data [ACK 1068681703; ping; padding]
+//!   45 ms  <--     34  data [ACK 460662075; stream 0: "world" FIN]
+//!   55 ms  -->     25  data [ACK 1068681705]
+//!   60 ms  <--     34  data [stream 0: "world" FIN; padding]
+//!   65 ms  <--     34  data [max streams; padding]
+//!   75 ms  -->     25  data [ACK 1068681707]
 //!          the acceptor starts again, with the same key
 //! 1000 ms  -->     35  data [stream 2: "are you there?"]
 //! 1010 ms  <--     29  reset
@@ -448,6 +471,13 @@
 //! └──────┴────────┴─────────┘
 //!   1      1-8      length
 //!
+//! 0x0f ticket: a cookie for a later connection
+//! 0      1
+//! ┌──────┬────────┬───────────┐
+//! │ 0x0f │ length │ for later │
+//! └──────┴────────┴───────────┘
+//!   1      1-8      length
+//!
 //! 0x10 stream: bytes, to the end of the packet (0x11: its end)
 //! 0              1
 //! ┌──────────────┬────────┬────────┬────────────╌
@@ -461,6 +491,13 @@
 //! │ 0x12 or 0x13 │ stream │ offset │ length │ data   │
 //! └──────────────┴────────┴────────┴────────┴────────┘
 //!   1              1-8      1-8      1-8      length
+//!
+//! 0x18 repair: the sum of earlier packets, for one of them that is lost
+//! 0      1
+//! ┌──────┬────────┬──────┬────────┬────────┬────────┐
+//! │ 0x18 │ behind │ span │ stride │ length │ sum    │
+//! └──────┴────────┴──────┴────────┴────────┴────────┘
+//!   1      1-8      1-8    1-8      1-8      length
 //!
 //! 0x1a path challenge: whoever receives this is to say its bytes back
 //! 0      1

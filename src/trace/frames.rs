@@ -98,6 +98,20 @@ pub enum FrameInfo {
         /// How long.
         bytes: u32,
     },
+    /// A cookie for a later connection.
+    Ticket {
+        /// How long.
+        bytes: u32,
+    },
+    /// A sum of earlier packets.
+    Repair {
+        /// By how much the first of them is earlier.
+        behind: u64,
+        /// Numbers from the first to the last.
+        span: u64,
+        /// The distance of their numbers.
+        stride: u64,
+    },
 }
 
 impl FrameInfo {
@@ -135,6 +149,8 @@ impl FrameInfo {
             Frame::PathChallenge(_) => Self::PathChallenge,
             Frame::PathResponse(_) => Self::PathResponse,
             Frame::Datagram(data) => Self::Datagram { bytes: count(data.len()) },
+            Frame::Repair { behind, span, stride, .. } => Self::Repair { behind, span, stride },
+            Frame::Ticket(ticket) => Self::Ticket { bytes: count(ticket.len()) },
         }
     }
 
@@ -175,11 +191,13 @@ impl FrameInfo {
             Self::Datagram { .. } => 15,
             Self::PathChallenge => 16,
             Self::PathResponse => 17,
+            Self::Ticket { .. } => 18,
+            Self::Repair { .. } => 19,
         }
     }
 }
 
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 20] = [
     "padding",
     "ping",
     "ack",
@@ -198,6 +216,8 @@ const KINDS: [&str; 18] = [
     "datagram",
     "path_challenge",
     "path_response",
+    "new_token",
+    "repair",
 ];
 
 /// As short as people can read it: "ACK 7, 3 ranges", "S0 1175+1175 fin".
@@ -227,6 +247,8 @@ impl fmt::Display for FrameInfo {
             Self::Datagram { bytes } => write!(f, "datagram {bytes}"),
             Self::PathChallenge => f.write_str("path challenge"),
             Self::PathResponse => f.write_str("path response"),
+            Self::Ticket { .. } => f.write_str("ticket"),
+            Self::Repair { span, stride, .. } => write!(f, "repair {span} by {stride}"),
             Self::Ping => f.write_str("ping"),
         }
     }

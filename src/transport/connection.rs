@@ -6,12 +6,14 @@ use core::{net::SocketAddr, time::Duration};
 
 use super::{
     acks::Acks,
+    beginning::Beginning,
     config::Config,
     datagrams::{DatagramError, Datagrams},
     ledger::Content,
     lifecycle::{CloseReason, Lifecycle},
     path::Path,
     recovery::{Recovery, Settled},
+    repairing::Repairing,
     stats::Counted,
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
     traced::Told,
@@ -69,8 +71,10 @@ pub struct Connection {
     pub(super) cookie: Cookie,
     pub(super) life: Lifecycle,
     pub(super) validation: Validation,
+    pub(super) beginning: Beginning,
     pub(super) recovery: Recovery,
     pub(super) acks: Acks,
+    pub(super) repairing: Repairing,
     pub(super) streams: Streams,
     pub(super) datagrams: Datagrams,
     pub(super) settled: Settled,
@@ -191,8 +195,11 @@ impl Connection {
         let mss = config.packet_bytes as u64;
         let first = identity.first_number;
         let longest = config.longest_packet_bytes();
-        let recovery =
+        let mut recovery =
             Recovery::new(first, mss, config.rtt_initial, config.congestion, config.ecn, longest);
+        if config.start_window_bytes > 0 {
+            recovery.begin_with(config.start_window_bytes);
+        }
         let acceptor = life.is_accepting();
         let mut streams = Streams::new(config.streams, acceptor, slot_bytes(config.packet_bytes));
         if !acceptor {
@@ -211,8 +218,10 @@ impl Connection {
             cookie: Cookie { bytes: [0; COOKIE_BYTES_MAX], len: 0, taken: 0, since: 0 },
             life,
             validation,
+            beginning: Beginning::new(&config, acceptor),
             recovery,
             acks: Acks::new(config.acks),
+            repairing: Repairing::default(),
             streams,
             datagrams: Datagrams::new(config.datagrams_max),
             settled: Settled::default(),
@@ -232,25 +241,6 @@ impl Connection {
             join: None,
             config,
         }
-    }
-
-    pub(super) fn on_greeting(&mut self, now: Instant, greeting: &Greeting) {
-        self.remote_id = greeting.from;
-        self.peer_token = Some(greeting.token);
-        self.peer_params = greeting.params;
-        let params = &greeting.params;
-        self.streams.on_params(params.max_data, params.max_stream_data, params.max_streams);
-        let longest = usize::try_from(params.max_packet_bytes).unwrap_or(usize::MAX);
-        self.recovery.limit_packets(now, longest);
-        self.limit_datagrams();
-    }
-
-    /// Datagrams fit into packets as long as they may be now, and are no longer than the peer takes.
-    fn limit_datagrams(&mut self) {
-        let most = usize::try_from(self.peer_params.max_datagram_bytes).unwrap_or(usize::MAX);
-        let longest = self.recovery.pmtud().proven_bytes();
-        let header = DATA_HEADER_BYTES + Frame::datagram_header(longest);
-        self.datagrams.set_max(most.min(longest - header));
     }
 
     // What the application does.
@@ -320,12 +310,14 @@ impl Connection {
 
     /// Reads from a stream: as much as there is and `out` holds.
     pub fn read(&mut self, now: Instant, id: StreamId, out: &mut [u8]) -> Result<usize, ReadError> {
+        self.check_readable()?;
         self.streams.read(now, id, out, self.recovery.rtt().smoothed())
     }
 
     /// The next bytes of a stream where they lie; [`consume`](Self::consume) says how many were
     /// used.
     pub fn peek(&mut self, id: StreamId) -> Result<&[u8], ReadError> {
+        self.check_readable()?;
         self.streams.peek(id)
     }
 
@@ -369,6 +361,8 @@ impl Connection {
     /// bytes. What was not delivered is not any more: finish the streams and wait for
     /// [`StreamEvent::Finished`] first.
     pub fn close(&mut self, now: Instant, code: u64, reason: &[u8]) {
+        // Whoever closes it knows of it, and wants to hear the end.
+        self.release();
         self.close_with(now, CloseCode::Application(code), reason);
     }
 
@@ -406,6 +400,9 @@ impl Connection {
 
     /// What to tell the application next.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.is_muted() {
+            return None;
+        }
         // What happened to streams before the end is told before the end.
         let stream = self.streams.poll_event();
         if let Some(event) = &stream {
@@ -416,7 +413,7 @@ impl Connection {
 
     /// Whether there is something to tell.
     pub(super) fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.streams.has_events()
+        !self.is_muted() && (!self.events.is_empty() || self.streams.has_events())
     }
 
     // Time.
@@ -437,7 +434,9 @@ impl Connection {
         let delay_max = self.peer_params.max_ack_delay;
         let silence = self.silence_deadline().map(|(at, _)| at);
         let path = self.path.deadline();
-        let deadlines = [self.recovery.deadline(delay_max), silence, self.keep_alive_at(), path];
+        let recovery = self.recovery.deadline(delay_max);
+        let copy = self.beginning.copies.deadline();
+        let deadlines = [recovery, silence, self.keep_alive_at(), path, copy];
         deadlines.into_iter().flatten().min()
     }
 
@@ -460,11 +459,12 @@ impl Connection {
             self.asks = self.asks.saturating_add(1);
         }
         self.path.on_time(now);
+        self.send_copies(now);
         let delay_max = self.peer_params.max_ack_delay;
         // Called late, the deadline behind the first may have passed too.
         while self.recovery.deadline(delay_max).is_some_and(|at| at <= now) {
             let probing = self.recovery.on_deadline(now, delay_max, &mut self.settled);
-            self.settle();
+            self.settle_at(now);
             if probing {
                 self.prepare_probe();
                 break;
@@ -478,14 +478,12 @@ impl Connection {
     /// for nothing else.
     fn prepare_probe(&mut self) {
         self.ping = true;
+        self.repairing.abandon();
         let first = self.recovery.ptos() < 2;
         if first && (self.streams.has_data() || self.streams.has_control()) {
             return;
         }
-        self.recovery.oldest(if first { 1 } else { usize::MAX }, &mut self.contents);
-        for content in self.contents.drain(..) {
-            self.streams.on_lost(&content);
-        }
+        self.repeat_oldest(if first { 1 } else { usize::MAX });
     }
 
     /// Hands on what recovery has settled.
@@ -496,6 +494,7 @@ impl Connection {
         for content in self.settled.acked.drain(..) {
             match content {
                 Content::Ack { largest } => self.acks.on_acked(largest),
+                Content::Ticket => self.beginning.on_ticket_acked(),
                 content => {
                     if let Content::Stream { id, bytes, fin } = &content {
                         let tracer = &mut self.recovery.tracer;
@@ -508,6 +507,7 @@ impl Connection {
         for content in self.settled.lost.drain(..) {
             match content {
                 Content::AckFrequency => self.ack_wish.pending = true,
+                Content::Ticket => self.beginning.repeat_ticket(),
                 content => self.streams.on_lost(&content),
             }
         }
@@ -558,6 +558,8 @@ impl Connection {
             + self.streams.memory_bytes()
             + self.recovery.unsettled().1
             + self.acks.memory_bytes()
+            + self.repairing.memory_bytes()
+            + self.beginning.memory_bytes()
             + self.datagrams.memory_bytes()
             + self.path.memory_bytes()
             + contents * size_of::<Content>()
@@ -572,7 +574,7 @@ pub(super) fn slot_bytes(packet_bytes: usize) -> usize {
 }
 
 /// Streams that may be opened before the acceptor has told its limits.
-const FIRST_STREAMS: u64 = 1;
+pub(super) const FIRST_STREAMS: u64 = 1;
 /// Bytes that may be sent before the acceptor has told its limits: the initial window. No acceptor
 /// may have a smaller one, see [`Config::check`].
 pub(super) const FIRST_FLIGHT_BYTES: u64 = 14_720;

@@ -39,7 +39,7 @@ impl Secret {
         Self(bytes)
     }
 
-    fn hash(&self, purpose: u8, fill: impl FnOnce(&mut SipHasher24)) -> [u8; 16] {
+    pub(super) fn hash(&self, purpose: u8, fill: impl FnOnce(&mut SipHasher24)) -> [u8; 16] {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         hasher.write(&[purpose]);
         fill(&mut hasher);
@@ -93,7 +93,7 @@ impl Secret {
 }
 
 /// Compares without telling by its duration where the first difference is.
-fn same(a: &[u8], b: &[u8; 16]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8; 16]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
 }
 

@@ -4,6 +4,7 @@ mod arrival;
 mod config;
 mod hold;
 mod lending;
+mod remembered;
 
 use alloc::{
     boxed::Box,
@@ -14,13 +15,16 @@ use alloc::{
 };
 use core::{cmp::Reverse, net::SocketAddr};
 
-pub use config::{CookiePolicy, HostConfig};
+pub use config::{CookiePolicy, EarlyData, HostConfig};
+
 use lending::Lending;
 
 use super::{
     config::{Config, ConfigError},
     connection::{Connection, Event, Identity},
     cookie::Secret,
+    memory::Memories,
+    ticket::Tickets,
 };
 use crate::{
     batch::Batch,
@@ -92,6 +96,8 @@ pub struct Host {
     /// What `config` says of connections, once for all of them.
     connection: Arc<Config>,
     secret: Secret,
+    tickets: Tickets,
+    memories: Memories,
     rng: Rng,
     /// Where the secrets of connections come from.
     secrets: Rng,
@@ -122,10 +128,13 @@ impl Host {
     /// nobody can guess.
     pub fn new(config: HostConfig, secret: Secret, seed: Seed) -> Result<Self, ConfigError> {
         config.connection.check()?;
+        let (lifetime, used_max) = (config.ticket_lifetime, config.tickets_used_max);
         Ok(Self {
             config,
             connection: Arc::new(config.connection),
             secret,
+            tickets: Tickets::new(secret, lifetime, used_max, seed),
+            memories: Memories::new(config.remembered_max),
             rng: seed.split("connection IDs").rng(),
             secrets: seed.split("connection secrets").rng(),
             id_mask: u64::MAX,
@@ -150,12 +159,15 @@ impl Host {
         self.id_mask = u64::MAX >> (64 - bits.clamp(1, 64));
     }
 
-    /// Opens a connection to `peer`.
+    /// Opens a connection to `peer`, with what is remembered of it.
     pub fn open(&mut self, now: Instant, peer: SocketAddr) -> ConnectionId {
         let identity = self.identity();
         let target = ConnectionId(self.rng.next_u64());
         let config = Arc::clone(&self.connection);
-        let connection = Connection::open(now, config, peer, identity, target);
+        let mut connection = Connection::open(now, config, peer, identity, target);
+        if let Some(memory) = self.memories.take(peer) {
+            connection.recall(now, &memory);
+        }
         self.insert(connection);
         identity.id
     }
@@ -184,6 +196,8 @@ impl Host {
         let ids = self.touched.capacity() + self.sending.capacity() + self.news.capacity();
         connections.sum::<usize>()
             + answers
+            + self.tickets.memory_bytes()
+            + self.memories.memory_bytes()
             + self.answers.capacity() * size_of::<(SocketAddr, Vec<u8>)>()
             + ids * size_of::<ConnectionId>()
             + self.deadlines.capacity() * size_of::<Reverse<(Instant, ConnectionId)>>()
@@ -239,6 +253,8 @@ impl Host {
     fn look_at(&mut self, now: Instant, id: ConnectionId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let connection = &mut entry.connection;
+        self.memories.renew(now, connection);
+        self.tickets.renew(now, connection, &self.config.connection);
         collect(&mut self.tracer, id, connection);
         let before = entry.flags;
         let flags = &mut entry.flags;

@@ -26,14 +26,17 @@ const COOKIES_MAX: u32 = 3;
 /// Packets that a peer's wish lets wait for one ACK, at most.
 const ACK_THRESHOLD_MAX: u64 = 256;
 
+/// What takes the next bytes of a stream as they arrive, and says how many.
+type Taker<'a> = dyn FnMut(StreamId, &[u8]) -> usize + 'a;
+
 /// Takes nothing: the bytes wait to be read.
-fn nobody(_: StreamId, _: &[u8]) -> usize {
+pub(super) fn nobody(_: StreamId, _: &[u8]) -> usize {
     0
 }
 
 /// Why the frames of a packet were not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     Damaged(DecodeError),
     /// Not a fault of the peer: the packet will come again.
     NoRoom(&'static str),
@@ -125,6 +128,7 @@ impl Connection {
                 if self.life.on_heard() {
                     self.recovery.begin_skipping(Seed::new(self.identity.secret));
                     self.events.push_back(Event::Connected);
+                    self.release();
                 }
                 let number = self.whole_number(number);
                 let newest = highest.is_none_or(|highest| number > highest);
@@ -221,6 +225,7 @@ impl Connection {
         // Nothing of what was sent so far has been kept.
         self.recovery.restart(now, number, &mut self.settled);
         self.settle();
+        self.forget_recalled();
         self.ping = true;
         Disposition::Accepted
     }
@@ -264,6 +269,24 @@ impl Connection {
             self.acks.hurry(now);
             return self.refuse("a copy");
         }
+        let known = self.repairing.was_found(number);
+        let disposition = self.read_frames(now, meta, number, frames, (known, taker));
+        if disposition == Disposition::Accepted && !known {
+            self.remember_for_repair(now, number, frames);
+        }
+        disposition
+    }
+
+    /// Reads the frames of a packet. Of one that was repaired before, everything was heard: it is only
+    /// acknowledged.
+    fn read_frames(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        number: u64,
+        frames: &[u8],
+        (known, taker): (bool, &mut Taker<'_>),
+    ) -> Disposition {
         let mut reader = Reader::new(frames);
         let mut eliciting = false;
         let mut hurry = false;
@@ -275,6 +298,9 @@ impl Connection {
             };
             eliciting |= frame.elicits_ack();
             hurry |= frame == Frame::ImmediateAck;
+            if known {
+                continue;
+            }
             datagrams |= matches!(frame, Frame::Datagram(_));
             match self.handle_frame(now, &frame, taker) {
                 Ok(()) => {}
@@ -299,7 +325,7 @@ impl Connection {
         Disposition::Accepted
     }
 
-    fn handle_frame(
+    pub(super) fn handle_frame(
         &mut self,
         now: Instant,
         frame: &Frame<'_>,
@@ -308,13 +334,17 @@ impl Connection {
         let srtt = self.recovery.rtt().smoothed();
         let streams = &mut self.streams;
         match *frame {
-            Frame::Padding(_) | Frame::Ping | Frame::ImmediateAck => {}
+            Frame::Padding(_) | Frame::Ping | Frame::ImmediateAck | Frame::Repair { .. } => {}
             Frame::Ack(ack) => {
                 let delay_max = self.peer_params.max_ack_delay;
-                self.recovery
+                let news = self
+                    .recovery
                     .on_ack(now, &ack, delay_max, &mut self.settled)
                     .map_err(|_| Refusal::Fault(CloseCode::Protocol, "an ACK of nothing sent"))?;
-                self.settle();
+                if news {
+                    self.beginning.copies.on_heard(ack.ranges.largest());
+                }
+                self.settle_at(now);
             }
             Frame::Stream { id, offset, data, fin } => {
                 self.asks = 0;
@@ -345,6 +375,11 @@ impl Connection {
                     self.on_moved(now, moved);
                 }
             }
+            Frame::Ticket(bytes) => {
+                if !self.on_ticket(bytes) {
+                    return Err(Refusal::Fault(CloseCode::Protocol, "a ticket from an opener"));
+                }
+            }
             Frame::Datagram(data) => {
                 if data.len() > self.config.datagram_bytes_max {
                     return Err(Refusal::Fault(CloseCode::Protocol, "a datagram too large"));
@@ -356,7 +391,7 @@ impl Connection {
 
     /// Takes the application's datagrams out of a packet. Everything else in a packet may be said
     /// twice; these only when all of it was taken, since what is refused comes again.
-    fn take_datagrams(&mut self, frames: &[u8]) {
+    pub(super) fn take_datagrams(&mut self, frames: &[u8]) {
         let mut reader = Reader::new(frames);
         while !reader.is_empty() {
             let Ok(frame) = Frame::decode(&mut reader) else { return };

@@ -39,6 +39,8 @@ pub enum Content {
     StreamDataBlocked(StreamId),
     /// A wish how to acknowledge.
     AckFrequency,
+    /// A cookie for a later connection.
+    Ticket,
 }
 
 impl Content {

@@ -109,6 +109,9 @@ impl Connection {
             || self.recovery.is_probing()
             || self.acks.deadline().is_some_and(|at| at <= now)
             || self.streams.has_control()
+            || self.has_ticket()
+            // Repair packets are sums of what is written.
+            || self.left_for_repair() > 0
             || self.datagrams.is_pending(usize::MAX)
             || self.path.has_response()
             || self.path.send_at().is_some_and(|at| at <= now);

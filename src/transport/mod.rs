@@ -40,6 +40,10 @@
 //! the wire is described in [`wire::transport`](crate::wire::transport). There is **no secrecy and no
 //! authentication**: whoever can read a packet can forge the next one, as with TCP.
 //!
+//! An accepted connection is told to the application when its opener has shown that it is there, or with
+//! the first packet when a [host](host::EarlyData) wants it so. What opened connections learn of their
+//! peers is [remembered](memory) for the next ones.
+//!
 //! [`Connection`](connection::Connection) is one conversation; [`Host`](host::Host) holds many behind
 //! one socket, and is the [`Endpoint`](crate::endpoint::Endpoint) that drivers know:
 //!
@@ -79,11 +83,13 @@
 //! ```
 
 pub mod acks;
+mod beginning;
 pub mod builder;
 pub mod cc;
 pub mod config;
 pub mod connection;
 pub mod cookie;
+mod copies;
 mod cuts;
 pub mod datagrams;
 pub mod delivery;
@@ -95,6 +101,7 @@ pub mod ledger;
 mod lend;
 pub mod lifecycle;
 pub mod loss;
+pub mod memory;
 pub mod message;
 mod moving;
 mod outbound;
@@ -103,11 +110,15 @@ pub mod path;
 pub mod pmtud;
 pub mod preset;
 pub mod recovery;
+mod repair;
+mod repairing;
+pub mod resume;
 pub mod rtt;
 mod settled;
 mod silence;
 pub mod skips;
 pub mod stats;
 pub mod stream;
+pub mod ticket;
 mod traced;
 pub mod validation;

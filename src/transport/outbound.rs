@@ -149,7 +149,8 @@ impl Connection {
         let pmtud = self.recovery.pmtud();
         let short = if self.recovery.is_probing() { Pmtud::FLOOR } else { usize::MAX };
         let bytes = pmtud.packet_bytes().min(short);
-        let fits = |bytes| self.datagrams.is_pending(bytes - DATA_HEADER_BYTES);
+        let taken = DATA_HEADER_BYTES + self.left_for_repair();
+        let fits = |bytes| self.datagrams.is_pending(bytes - taken);
         let longer = self.life.is_established() && !fits(bytes) && fits(pmtud.proven_bytes());
         if longer { pmtud.proven_bytes() } else { bytes }
     }
@@ -209,13 +210,15 @@ impl Connection {
             || self.streams.has_control()
             || self.datagrams.is_pending(self.datagram_room())
             || self.ack_wish.pending
+            || self.has_ticket()
+            || self.repairing.is_leaving()
     }
 
     /// Room that is certain for a datagram: before the handshake is over, a long header and a small
     /// budget leave less. What does not fit waits.
     fn datagram_room(&self) -> usize {
         if self.life.is_established() {
-            self.recovery.pmtud().proven_bytes() - DATA_HEADER_BYTES
+            self.recovery.pmtud().proven_bytes() - DATA_HEADER_BYTES - self.left_for_repair()
         } else {
             Params::MIN_PACKET_BYTES - self.header_max()
         }
@@ -278,7 +281,9 @@ impl Connection {
         if plan == Plan::Nothing || space.len() < self.header_max() + MIN_ROOM {
             return 0;
         }
-        let mut writer = Writer::new(space);
+        let repair = plan == Plan::Data && self.is_repairing();
+        let len = space.len() - if repair { 0 } else { self.left_for_repair() };
+        let mut writer = Writer::new(&mut space[..len]);
         self.write_header(&mut writer);
         let header = writer.len();
         if plan == Plan::Close {
@@ -293,11 +298,14 @@ impl Connection {
             self.trace_sent(number, false, false, writer.written());
             return len;
         }
-        self.write_ack(now, &mut writer);
+        if !repair {
+            self.write_ack(now, &mut writer);
+        }
         if plan == Plan::Answer {
             return self.write_answer(now, writer);
         }
         let eliciting = match plan {
+            Plan::Data if repair => self.write_repair(&mut writer),
             Plan::Data => self.write_frames(&mut writer),
             _ => self.write_wish_to_forget(now, &mut writer),
         };
@@ -318,7 +326,14 @@ impl Connection {
             self.asked_at = if self.heard_at >= self.asked_at { now } else { self.asked_at };
         }
         let probe = eliciting && self.recovery.is_probing();
+        let worth = self.contents.iter().any(|content| matches!(content, Content::Stream { .. }));
         let number = self.recovery.on_sent(now, len, eliciting, self.contents.drain(..));
+        if eliciting {
+            self.beginning.copies.on_sent(now, number);
+        }
+        if !repair {
+            self.repair_on_sent(number, writer.written(), worth);
+        }
         self.trace_sent(number, eliciting, probe, writer.written());
         len
     }
@@ -410,6 +425,7 @@ impl Connection {
     fn write_frames(&mut self, writer: &mut Writer<'_>) -> bool {
         let before = writer.len();
         self.write_ack_wish(writer);
+        self.write_ticket(writer);
         self.streams.write_control(writer, &mut self.contents);
         self.datagrams.write(writer);
         // A slot that can leave as it lies is not cut in two for the sake of an ACK.
@@ -419,11 +435,14 @@ impl Connection {
             self.streams.next_turn();
         }
         let probing = self.recovery.is_probing();
+        // Nothing behind the last packet of a flight shows that it is lost: its ACK is not to wait.
+        let last = writer.len() > before && self.is_end_of_flight();
         if writer.len() == before && (self.ping || probing) {
             Frame::Ping.encode(writer);
         }
-        if probing && writer.room() > 0 {
+        if (probing || last) && writer.room() > 0 {
             Frame::ImmediateAck.encode(writer);
+            self.recovery.hurry();
         }
         self.ping = false;
         writer.len() > before

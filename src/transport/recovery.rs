@@ -6,6 +6,7 @@
 
 mod path;
 mod questions;
+mod start;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem, time::Duration};
@@ -20,6 +21,7 @@ use super::{
     loss::LossDetector,
     pacer::Pacer,
     pmtud::Pmtud,
+    resume::CarefulResume,
     rtt::{GRANULARITY, Rtt},
     settled::Newly,
     skips::Skips,
@@ -85,6 +87,8 @@ pub struct Recovery {
     /// When the next packet will be lost if nothing arrives.
     loss_at: Option<Instant>,
     last_eliciting_at: Instant,
+    /// The packet that leaves next, and the one that left last, asks for an ACK at once.
+    hurries: [bool; 2],
     /// Probe timeouts in a row.
     ptos: u32,
     probes: u32,
@@ -96,6 +100,10 @@ pub struct Recovery {
     delivery: Delivery,
     /// The last rate measured.
     rate: Option<RateSample>,
+    /// The highest rate measured, in bytes a second.
+    rate_max: Option<u64>,
+    /// What the path was seen to bear before this connection.
+    resume: Option<Box<CarefulResume>>,
     stats: RecoveryStats,
     /// What the whole connection has to report, in order.
     pub(super) tracer: Tracer<TransportEvent>,
@@ -128,6 +136,7 @@ impl Recovery {
             known: RangeSet::new(usize::MAX),
             loss_at: None,
             last_eliciting_at: Instant::ZERO,
+            hurries: [false; 2],
             ptos: 0,
             probes: 0,
             cuts: Cuts::default(),
@@ -136,6 +145,8 @@ impl Recovery {
             app_limited: false,
             delivery: Delivery::default(),
             rate: None,
+            rate_max: None,
+            resume: None,
             stats: RecoveryStats::default(),
             tracer: Tracer::default(),
         }
@@ -166,6 +177,7 @@ impl Recovery {
         if eliciting {
             self.stats.sent_packets += 1;
             self.last_eliciting_at = now;
+            self.hurries = [false, self.hurries[0]];
             self.probes = self.probes.saturating_sub(1);
             self.pacer.on_sent(bytes as u64);
             if let Some(prr) = &mut self.prr {
@@ -202,13 +214,7 @@ impl Recovery {
         settled: &mut Settled,
     ) -> Result<bool, NeverSent> {
         let largest = ack.ranges.largest();
-        if largest >= self.ledger.next() {
-            return Err(NeverSent);
-        }
-        // Who acknowledges what was never sent has not received what was.
-        if let Some(skips) = &self.skips
-            && ack.ranges.iter().any(|range| skips.contains(&range))
-        {
+        if self.names_what_never_left(ack) {
             return Err(NeverSent);
         }
         let in_flight_bytes = self.ledger.in_flight_bytes();
@@ -232,6 +238,7 @@ impl Recovery {
         self.stats.delivered_bytes = self.delivery.delivered_bytes();
         let rate = self.delivery.sample(self.rtt.min());
         self.rate = rate.or(self.rate);
+        self.rate_max = rate.map(|rate| rate.bytes_per_second).max(self.rate_max);
         self.ptos = 0;
         if self.cuts.latest().is_some_and(|cut| newest.1.at > cut) {
             self.prr = None;
@@ -259,9 +266,16 @@ impl Recovery {
             rtt_min: self.rtt.min(),
             rate,
         });
+        self.resume_on_ack(newly.bytes, largest);
         self.ledger.forget(self.forget_before(now));
         self.known.remove_below(self.ledger.first());
         Ok(true)
+    }
+
+    /// Whether an ACK is of packets that were never sent. Who sends one has not received what was.
+    fn names_what_never_left(&self, ack: &Ack<'_>) -> bool {
+        let is_skipped = |skips: &Skips| ack.ranges.iter().any(|range| skips.contains(&range));
+        ack.ranges.largest() >= self.ledger.next() || self.skips.as_ref().is_some_and(is_skipped)
     }
 
     /// Goes through the numbers that were not known to be acknowledged.
@@ -371,7 +385,10 @@ impl Recovery {
 
     fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64, marked: bool) {
         self.loss.on_recovery();
-        self.controller.on_congestion(now, in_flight_bytes);
+        match self.resume.as_mut().and_then(|resume| resume.on_loss()) {
+            Some(borne) => self.controller.retreat(now, borne),
+            None => self.controller.on_congestion(now, in_flight_bytes),
+        }
         self.stats.congestion_events += 1;
         self.cuts.push(now, marked);
         self.prr = self
@@ -416,6 +433,8 @@ impl Recovery {
         if self.ledger.flying() == 0 {
             return None;
         }
+        let hurried = self.hurries[1] && self.ptos == 0;
+        let delay_max = if hurried { Duration::ZERO } else { delay_max };
         Some(self.last_eliciting_at + self.pto(delay_max))
     }
 
@@ -460,7 +479,7 @@ impl Recovery {
     /// (RFC 9002 section 6.2.2), and what was sent in vain does not hold back what follows.
     pub fn restart(&mut self, now: Instant, number: u64, settled: &mut Settled) {
         if let Some((sent, _)) = self.ledger.get(number) {
-            self.rtt = Rtt::new((now - sent.at).max(GRANULARITY));
+            self.rtt = Rtt::remembered((now - sent.at).max(GRANULARITY));
         }
         self.pacer = Pacer::new();
         let mut lost = mem::take(&mut settled.lost_numbers);
@@ -504,7 +523,7 @@ impl Recovery {
     pub fn window(&self) -> u64 {
         match &self.prr {
             Some(prr) => prr.window(self.ledger.in_flight_bytes(), self.mss),
-            None => self.controller.window(),
+            None => self.first_window(),
         }
     }
 
@@ -529,7 +548,7 @@ impl Recovery {
         if let Some(rate) = self.controller.pacing_rate() {
             return rate;
         }
-        let window = u128::from(self.controller.window());
+        let window = u128::from(self.first_window());
         let slow_start = self.controller.window() < self.controller.ssthresh();
         let gain = if slow_start { 8 } else { 5 };
         let round = self.rtt.smoothed().max(Duration::from_micros(1)).as_nanos();
@@ -539,33 +558,5 @@ impl Recovery {
     /// Whether sending stops because the application has nothing, not because a window is full.
     pub fn set_app_limited(&mut self, app_limited: bool) {
         self.app_limited = app_limited;
-    }
-
-    /// Whether probes are due.
-    pub const fn is_probing(&self) -> bool {
-        self.probes > 0
-    }
-
-    /// The round trip.
-    pub const fn rtt(&self) -> &Rtt {
-        &self.rtt
-    }
-
-    /// The last rate that the path was seen to deliver at; `None` before the first.
-    pub const fn delivery_rate(&self) -> Option<RateSample> {
-        self.rate
-    }
-
-    /// Bytes on their way.
-    pub const fn in_flight_bytes(&self) -> u64 {
-        self.ledger.in_flight_bytes()
-    }
-
-    /// Packets that are not settled, and the bytes of memory that they take.
-    pub fn unsettled(&self) -> (usize, usize) {
-        (
-            self.ledger.len(),
-            self.ledger.memory_bytes() + self.known.memory_bytes() + self.pmtud.memory_bytes(),
-        )
     }
 }

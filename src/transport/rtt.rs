@@ -18,6 +18,8 @@ pub struct Rtt {
     /// What follows from SRTT and RTTVAR, since it is asked for with every packet.
     pto: Duration,
     samples: u64,
+    /// The guess is one that this path has given before.
+    remembered: bool,
 }
 
 impl Rtt {
@@ -30,9 +32,15 @@ impl Rtt {
             min: initial,
             pto: Duration::ZERO,
             samples: 0,
+            remembered: false,
         };
         new.update_pto();
         new
+    }
+
+    /// Nothing measured yet, but the path was seen before (RFC 9002 section 6.2.2).
+    pub fn remembered(rtt: Duration) -> Self {
+        Self { remembered: true, ..Self::new(rtt) }
     }
 
     fn update_pto(&mut self) {
@@ -82,6 +90,11 @@ impl Rtt {
     /// Whether anything was measured.
     pub const fn is_measured(&self) -> bool {
         self.samples > 0
+    }
+
+    /// Whether it is more than a guess: measured, or remembered.
+    pub const fn is_known(&self) -> bool {
+        self.samples > 0 || self.remembered
     }
 
     /// Time after which an acknowledgement is overdue, without the peer's own delay: the probe

@@ -52,6 +52,10 @@ pub struct Stats {
     pub bytes_received: u64,
     /// Datagrams that held nothing new.
     pub copies_received: u64,
+    /// Repair packets sent.
+    pub repairs_sent: u64,
+    /// Packets that were found with the help of repair packets before they were sent again.
+    pub packets_repaired: u64,
     /// What recovery counted.
     pub recovery: RecoveryStats,
 }
@@ -90,6 +94,8 @@ impl Connection {
             mtu: *self.recovery.pmtud().stats(),
             limited_by: self.held_up_by().unwrap_or(Limit::Application),
             recovery: *self.recovery.stats(),
+            repairs_sent: self.repairing.sent(),
+            packets_repaired: self.repairing.found(),
             stream_bytes_sent: self.streams.sent_bytes(),
             stream_bytes_resent: self.streams.resent_bytes(),
             datagrams_sent: self.counted.datagrams_sent,

@@ -14,7 +14,7 @@ use rdtp::{
         config::Config,
         connection::{Connection, Event},
         cookie::Secret,
-        host::{CookiePolicy, Host, HostConfig, HostEvent},
+        host::{CookiePolicy, EarlyData, Host, HostConfig, HostEvent},
         stream::{StreamEvent, StreamLimits},
     },
     wire::transport::{ConnectionId, StreamId},
@@ -132,10 +132,17 @@ pub(crate) fn case(cookies: CookiePolicy) -> Case {
         idle_timeout: Duration::ZERO,
         open_timeout: Duration::from_hours(1000),
         streams,
+        repair_percent: 100,
         ..Config::default()
     };
-    let config =
-        HostConfig { connection, connections_max: PEERS, cookies, ..HostConfig::default() };
+    let early_data = EarlyData::Anyone;
+    let config = HostConfig {
+        connection,
+        connections_max: PEERS,
+        cookies,
+        early_data,
+        ..HostConfig::default()
+    };
     let ends = move || {
         let mut client = Talker::new(config, 1);
         let id = client.host.open(Instant::ZERO, ADDRESSES[1]);

@@ -151,6 +151,8 @@ fn extreme_values_are_refused_or_borne() {
                 max_ack_delay,
                 max_packet_bytes: value.max(1200),
                 max_datagram_bytes: value,
+                repair_window: value,
+                repair_percent: value,
             };
             let mut host = server(HostConfig::default(), value);
             let meta = RecvMeta::from(address(1));

@@ -30,6 +30,8 @@ pub(crate) const PARAMS: Params = Params {
     max_ack_delay: Duration::from_millis(25),
     max_packet_bytes: 65_507,
     max_datagram_bytes: 1200,
+    repair_window: 0,
+    repair_percent: 0,
 };
 
 /// The address of the `n`-th attacker.

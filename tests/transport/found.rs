@@ -13,7 +13,7 @@ use rdtp::{
         config::Config,
         connection::Event,
         cookie::Secret,
-        host::{Host, HostConfig, HostEvent},
+        host::{EarlyData, Host, HostConfig, HostEvent},
         lifecycle::CloseReason,
         stream::{StreamEvent, StreamLimits},
     },
@@ -106,7 +106,8 @@ fn a_packet_that_is_refused_and_comes_again_delivers_its_datagram_once() {
 /// a second connection when the first was forgotten.
 #[test]
 fn an_opener_hears_that_the_acceptor_closed_in_the_handshake() {
-    let (mut world, client, id) = pair(HostConfig::default(), "delay=50ms", 1);
+    let config = HostConfig { early_data: EarlyData::Anyone, ..HostConfig::default() };
+    let (mut world, client, id) = pair(config, "delay=50ms", 1);
     let connection = world.endpoint_mut(client).get_mut(id).unwrap();
     let stream = connection.open_stream(0).unwrap();
     connection.write(stream, b"hello").unwrap();
@@ -132,7 +133,8 @@ fn an_opener_hears_that_the_acceptor_closed_in_the_handshake() {
 /// The other way round: an opener that gives up at once is not waited for.
 #[test]
 fn an_acceptor_hears_that_the_opener_closed_in_the_handshake() {
-    let (mut world, client, id) = pair(HostConfig::default(), "delay=50ms", 1);
+    let config = HostConfig { early_data: EarlyData::Anyone, ..HostConfig::default() };
+    let (mut world, client, id) = pair(config, "delay=50ms", 1);
     world.run(Instant::ZERO + Duration::from_millis(20), &mut (), &mut rdtp::sim::Ignore);
     let now = world.now();
     world.endpoint_mut(client).get_mut(id).unwrap().close(now, 9, b"never mind");

@@ -15,6 +15,7 @@ mod pair;
 mod pmtud;
 mod rows;
 mod sweep;
+mod tails;
 mod traced;
 mod wire;
 

@@ -86,6 +86,18 @@ pub(crate) fn upload(
 }
 
 impl Upload {
+    /// The client sends so many bytes over another connection.
+    pub(crate) fn again(&mut self, world: &mut World<Host>, bytes: u64) {
+        let now = world.now();
+        let host = world.endpoint_mut(self.client);
+        self.id = host.open(now, World::address(1));
+        self.stream = host.get_mut(self.id).unwrap().open_stream(0).unwrap();
+        (self.bytes, self.answer) = (bytes, 0);
+        (self.written, self.answered, self.received, self.returned) = (0, 0, 0, 0);
+        (self.delivered_at, self.done_at, self.connected_at) = (None, None, None);
+        self.feed(host);
+    }
+
     /// Writes as much as there is room for.
     fn feed(&mut self, host: &mut Host) {
         let Some(connection) = host.get_mut(self.id) else { return };

@@ -4,15 +4,17 @@ use core::time::Duration;
 use std::thread;
 
 use rdtp::{
+    batch::Batch,
     channel::{Channel, Overtake},
     check::{Oracle, Sweep},
+    endpoint::{Endpoint as _, RecvMeta},
     rng::Seed,
     time::Instant,
     transport::{
         config::Config,
         connection::Event,
         cookie::Secret,
-        host::{Host, HostConfig, HostEvent},
+        host::{EarlyData, Host, HostConfig, HostEvent},
         lifecycle::CloseReason,
         stream::{ReadError, StreamEvent},
     },
@@ -134,11 +136,60 @@ impl Oracle<Host> for Exchange {
     }
 }
 
-fn make() -> ([Host; 2], Exchange) {
-    let config = Config { idle_timeout: Duration::from_secs(20), ..Config::default() };
-    let config = HostConfig { connection: config, ..HostConfig::default() };
+/// How the connection begins that is swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// With a stranger, as hosts are by default.
+    Fresh,
+    /// With a ticket, early data, and repair packets both ways.
+    Remembered,
+}
+
+/// Lets the hosts talk once, so that the first has a ticket of the second.
+fn meet(nodes: &mut [Host; 2]) {
+    let now = Instant::ZERO;
+    let id = nodes[0].open(now, Sweep::ADDRESSES[1]);
+    let carry = |nodes: &mut [Host; 2]| {
+        let mut space = vec![0; 2048];
+        for from in [0, 1, 0, 1, 0, 1, 0, 1] {
+            loop {
+                let mut batch = Batch::new(&mut space);
+                if nodes[from].poll_transmit(now, &mut batch).is_none() {
+                    break;
+                }
+                for datagram in batch.segments() {
+                    let meta = RecvMeta::from(Sweep::ADDRESSES[from]);
+                    let _ = nodes[1 - from].handle_datagram(now, meta, datagram);
+                }
+            }
+        }
+    };
+    carry(nodes);
+    nodes[0].get_mut(id).unwrap().close(now, 0, b"");
+    carry(nodes);
+    for node in nodes.iter_mut() {
+        // What is closed goes when its events are taken.
+        for _ in 0..4 {
+            node.handle_timeout(now + Duration::from_mins(1));
+            while node.poll_event().is_some() {}
+        }
+        assert_eq!(node.connections().count(), 0);
+    }
+    assert!(nodes[0].memory_of(Sweep::ADDRESSES[1]).is_some_and(|memory| memory.ticket.is_some()));
+}
+
+fn make(start: Start) -> ([Host; 2], Exchange) {
+    let mut config = Config { idle_timeout: Duration::from_secs(20), ..Config::default() };
+    let mut early_data = EarlyData::Never;
+    if start == Start::Remembered {
+        (config.repair_percent, early_data) = (100, EarlyData::WithTicket);
+    }
+    let config = HostConfig { connection: config, early_data, ..HostConfig::default() };
     let host = |n: u8| Host::new(config, Secret::new([n; 16]), Seed::new(n.into())).unwrap();
     let mut nodes = [host(1), host(2)];
+    if start == Start::Remembered {
+        meet(&mut nodes);
+    }
     let id = nodes[0].open(Instant::ZERO, Sweep::ADDRESSES[1]);
     let stream = nodes[0].get_mut(id).unwrap().open_stream(0).unwrap();
     assert_eq!(stream, STREAM);
@@ -158,24 +209,33 @@ fn make() -> ([Host; 2], Exchange) {
     (nodes, exchange)
 }
 
-fn sweep(channel: Channel, faults: usize) -> u64 {
+fn sweep(start: Start, channel: Channel, faults: usize) -> u64 {
     let sweep = Sweep {
         datagrams: DATAGRAMS,
         faults,
         deadline: Duration::from_mins(5),
         ..Sweep::over(channel)
     };
-    let report = sweep.run_with(|| Ok::<_, ()>(make())).unwrap();
+    let report = sweep.run_with(|| Ok::<_, ()>(make(start))).unwrap();
     if let Some((placement, failure)) = report.failure {
-        panic!("{placement:?}: {failure}");
+        panic!("{start:?}, {placement:?}: {failure}");
     }
     report.runs
 }
 
-/// All pairs of kinds, two kinds a run, so that both cores have something to do; what is run twice
-/// that way is counted once.
 #[test]
 fn every_two_faults_in_the_first_24_datagrams() {
+    every_two_faults(Start::Fresh);
+}
+
+#[test]
+fn every_two_faults_after_a_ticket() {
+    every_two_faults(Start::Remembered);
+}
+
+/// All pairs of kinds, two kinds a run, so that both cores have something to do; what is run twice
+/// that way is counted once.
+fn every_two_faults(start: Start) {
     let late = Overtake::Any;
     let clean = Channel::PERFECT;
     let halves = [
@@ -188,7 +248,7 @@ fn every_two_faults_in_the_first_24_datagrams() {
         Channel { corrupt: true, duplicate: true, ..clean },
     ];
     let runs: Vec<u64> = thread::scope(|scope| {
-        let threads = halves.map(|channel| scope.spawn(move || sweep(channel, 2)));
+        let threads = halves.map(|channel| scope.spawn(move || sweep(start, channel, 2)));
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     // None, one of 24 of 2 kinds, two of 24 of 2 kinds each.

@@ -16,7 +16,7 @@ use rdtp::{
     },
     transport::{
         config::Config,
-        host::{CookiePolicy, Host, HostConfig},
+        host::{CookiePolicy, EarlyData, Host, HostConfig},
         stream::StreamLimits,
     },
     wire::transport::{CloseCode, ConnectionId, StreamId},
@@ -267,7 +267,8 @@ fn what_limits_sending_is_told() {
     assert!(limits(&records, CLIENT).contains(&Limit::FlowControl));
     // An acceptor that may not send more than three times what it got.
     let network = format!("up.loss=at:2:3:4:5:6:7,{path}");
-    let (_, _, records) = seen(HostConfig::default(), &network, 6, (0, 20_000));
+    let config = HostConfig { early_data: EarlyData::Anyone, ..HostConfig::default() };
+    let (_, _, records) = seen(config, &network, 6, (0, 20_000));
     assert!(limits(&records, SERVER).contains(&Limit::Validation));
 }
 

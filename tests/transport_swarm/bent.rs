@@ -17,7 +17,7 @@ use rdtp::{
         config::ConfigError,
         connection::Event,
         cookie::Secret,
-        host::{Host, HostConfig, HostEvent},
+        host::{EarlyData, Host, HostConfig, HostEvent},
         stream::ReadError,
     },
     wire::transport::{ConnectionId, Frame, Packet, Reader, StreamId, Writer, seal},
@@ -64,6 +64,8 @@ pub(crate) mod vice {
     pub(crate) const HIDES_THE_END: u8 = 18;
     /// Reads from the next stream.
     pub(crate) const MIXES_STREAMS: u8 = 19;
+    /// Hears whoever opens, old copies included, whatever it was told.
+    pub(crate) const HEARS_GHOSTS: u8 = 20;
 }
 
 /// Room for any batch.
@@ -114,6 +116,7 @@ impl<const V: u8> Bent<V> {
         let congestion = &mut config.connection.congestion;
         match (V, *congestion) {
             (vice::FLOODS, Algorithm::Fixed(window)) => *congestion = Algorithm::Fixed(8 * window),
+            (vice::HEARS_GHOSTS, _) => config.early_data = EarlyData::Anyone,
             (vice::BURSTS, _) => *congestion = Algorithm::Custom(|_| Box::new(Unpaced)),
             _ => {}
         }

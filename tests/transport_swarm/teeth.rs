@@ -21,7 +21,7 @@ fn caught<const V: u8>() -> Failure {
 /// A mistake, and the invariants that it may break first.
 type Row = (&'static str, fn() -> Failure, &'static [Invariant]);
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 20] = [
     ("a byte is delivered out of its place", caught::<{ vice::ROTATES }>, &[Invariant::Prefix]),
     (
         "a bit is flipped on its way to the application",
@@ -36,6 +36,11 @@ const ROWS: [Row; 19] = [
     (
         "a datagram is delivered twice",
         caught::<{ vice::REPEATS_DATAGRAMS }>,
+        &[Invariant::AtMostOnce],
+    ),
+    (
+        "what an old open says is heard again",
+        caught::<{ vice::HEARS_GHOSTS }>,
         &[Invariant::AtMostOnce],
     ),
     ("what was sent counts as acknowledged", caught::<{ vice::BOASTS }>, &[Invariant::NoLie]),

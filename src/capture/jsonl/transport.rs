@@ -167,7 +167,14 @@ fn stretch(object: &mut Object, id: StreamId, offset: u64, bytes: u64, fin: bool
 
 fn frame(object: &mut Object, frame: &FrameInfo) {
     match *frame {
-        FrameInfo::Padding { bytes } | FrameInfo::Datagram { bytes } => {
+        FrameInfo::Repair { behind, span, stride } => {
+            object.number("behind", behind);
+            object.number("span", span);
+            object.number("stride", stride);
+        }
+        FrameInfo::Padding { bytes }
+        | FrameInfo::Datagram { bytes }
+        | FrameInfo::Ticket { bytes } => {
             object.number("length_bytes", bytes.into());
         }
         FrameInfo::Ping

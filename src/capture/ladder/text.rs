@@ -326,6 +326,9 @@ fn arrive(path: &Path<'_>, last: bool, row: &mut Row) {
     put(row, from, LANE - 1, head);
 }
 
+/// Characters of a line.
+const COLUMNS: usize = 80;
+
 fn legend(ladder: &Ladder, out: &mut String) {
     let mut words = Vec::new();
     if ladder.arrows.iter().any(Arrow::is_again) {
@@ -342,7 +345,12 @@ fn legend(ladder: &Ladder, out: &mut String) {
     } else if ladder.arrows.iter().any(Arrow::is_under_way) {
         words.push("┄ still on its way at the end");
     }
-    if !words.is_empty() {
-        let _ = writeln!(out, "{:>TIME$} {}", "", words.join("   "));
+    // As many to a line as a terminal holds.
+    let mut rest = &words[..];
+    while !rest.is_empty() {
+        let fits = |count: &usize| rest[..*count].join("   ").chars().count() < COLUMNS - TIME;
+        let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
+        let _ = writeln!(out, "{:>TIME$} {}", "", rest[..count].join("   "));
+        rest = &rest[count..];
     }
 }

@@ -17,7 +17,10 @@ use rdtp::{
     quantity::{ByteSize, Span},
     time::Instant,
     trace::{Observer as _, Record, Watch},
-    transport::cc::Algorithm,
+    transport::{
+        cc::Algorithm,
+        host::{EarlyData, HostConfig},
+    },
 };
 use report::Report;
 use upload::{CLIENT, SERVER, Task, Upload};
@@ -39,6 +42,19 @@ pub(super) struct TransportArgs {
     /// cubic
     #[arg(long, value_name = "NAME")]
     controller: Option<Controller>,
+    /// Let both hosts have talked before: the sender knows the path, and its first packet brings a
+    /// ticket with which data is heard a round trip earlier (0-RTT)
+    #[arg(long)]
+    remembered: bool,
+    /// How often the first small flights leave once more; without it 2
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=4))]
+    copies: Option<u32>,
+    /// The window to begin with, such as 128KiB, paced; without it the controller's own
+    #[arg(long, value_name = "SIZE")]
+    start_window: Option<ByteSize>,
+    /// Repair packets after the last ones of a flight, bytes for a hundred others; without it 0
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=200))]
+    repair: Option<u32>,
     /// Draw window, round trips, sequence and what limits sending over time, as SVG
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -54,10 +70,31 @@ impl TransportArgs {
             (self.bytes.is_some(), "--bytes"),
             (self.duration.is_some(), "--duration"),
             (self.controller.is_some(), "--controller"),
+            (self.remembered, "--remembered"),
+            (self.copies.is_some(), "--copies"),
+            (self.start_window.is_some(), "--start-window"),
+            (self.repair.is_some(), "--repair"),
             (self.plot.is_some(), "--plot"),
             (self.qlog.is_some(), "--qlog"),
         ];
         given.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+impl TransportArgs {
+    /// How both hosts are configured.
+    fn config(&self, congestion: Algorithm) -> HostConfig {
+        let mut config = HostConfig::default();
+        let connection = &mut config.connection;
+        connection.congestion = congestion;
+        connection.first_copies = self.copies.unwrap_or(connection.first_copies);
+        let start = self.start_window.map(|ByteSize(bytes)| bytes);
+        connection.start_window_bytes = start.unwrap_or(connection.start_window_bytes);
+        connection.repair_percent = self.repair.unwrap_or(connection.repair_percent);
+        if self.remembered {
+            config.early_data = EarlyData::WithTicket;
+        }
+        config
     }
 }
 
@@ -98,7 +135,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     if let Some(option) = options.of_the_book() {
         let what = format!(
             "{option} is for the textbook's protocols: transport takes --bytes or --duration, \
-             --controller, --plot and --qlog\n"
+             --controller, --remembered, --copies, --start-window, --repair, --plot and --qlog\n"
         );
         clap::Error::raw(ErrorKind::ArgumentConflict, what).exit()
     }
@@ -134,7 +171,10 @@ pub(super) fn run(options: &Options) -> Outcome {
         until: args.duration.map_or(Instant::MAX, |time| Instant::ZERO + time.0),
         limit: Instant::ZERO + options.limit.0,
     };
-    let mut upload = Upload::new(task, &link, seed, controller.algorithm)?;
+    let mut upload = Upload::new(task, &link, seed, args.config(controller.algorithm))?;
+    if args.remembered {
+        upload.meet()?;
+    }
     upload.run(&mut Watch(&mut record))?;
     if let Some(path) = &args.plot {
         whole::write(path, &plot.to_svg())?;

@@ -187,6 +187,26 @@ impl Controller for Cubic {
         self.window = self.window.max(self.floor());
     }
 
+    fn begin_with(&mut self, bytes: u64) {
+        self.window = bytes.max(self.floor());
+    }
+
+    fn resume(&mut self, bytes: u64, _: Duration) {
+        self.window = self.window.max(bytes);
+    }
+
+    fn settle(&mut self, bytes: u64) {
+        self.window = self.window.min(bytes.max(initial_window(self.mss)));
+    }
+
+    fn retreat(&mut self, _: Instant, bytes: u64) {
+        // The window before the jump was far below: there is nothing to return to.
+        (self.window_max, self.window_prior) = (bytes, bytes);
+        self.ssthresh = (bytes * BETA_TENTHS / 10).max(self.floor());
+        self.window = self.ssthresh;
+        (self.epoch, self.carry, self.before) = (None, 0, History::new());
+    }
+
     fn on_undo(&mut self, _: Instant) {
         let Some(before) = self.before.pop() else { return };
         if self.window < before.window {

@@ -105,6 +105,30 @@ pub trait Controller: fmt::Debug + Send {
         let _ = mss;
     }
 
+    /// The connection is to begin with a window of `bytes`, which leaves paced, instead of the one
+    /// that the algorithm would begin with. Told before anything is sent.
+    fn begin_with(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
+
+    /// The path has borne more before, and its round trip is what it was: the window may jump to
+    /// `bytes`, which leave over a round trip of `rtt` (draft-ietf-tsvwg-careful-resume). Told once.
+    fn resume(&mut self, bytes: u64, rtt: Duration) {
+        let _ = (bytes, rtt);
+    }
+
+    /// The jump is over: what it could not fill of its window has proved nothing, and `bytes` are
+    /// what is left. Never more than the window.
+    fn settle(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
+
+    /// The jump was too far: the path has borne `bytes`, and with more of them packets were lost. Told
+    /// in place of [`on_congestion`](Self::on_congestion).
+    fn retreat(&mut self, now: Instant, bytes: u64) {
+        self.on_congestion(now, bytes);
+    }
+
     /// Bytes a second at which packets should leave; `None` leaves it to the connection, which
     /// spreads a window over a round trip.
     fn pacing_rate(&self) -> Option<u64> {
@@ -120,7 +144,8 @@ pub trait Controller: fmt::Debug + Send {
 /// Which congestion control a connection uses.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Algorithm {
-    /// None: a window of so many bytes, whatever happens. For lessons, and for paths of your own.
+    /// None: a window of so many bytes, whatever happens, though no more than ten packets before a round
+    /// trip is known. For lessons, and for paths of your own.
     Fixed(u64),
     /// RFC 9002 appendix B, with HyStart++.
     NewReno,

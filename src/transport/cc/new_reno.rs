@@ -1,5 +1,7 @@
 //! NewReno as RFC 9002 section 7 and appendix B write it down.
 
+use core::time::Duration;
+
 use super::{
     AckSample, Controller, HyStart, MIN_WINDOW_PACKETS, Phase, history::History, initial_window,
 };
@@ -95,6 +97,26 @@ impl Controller for NewReno {
         self.window = self.window.max(self.floor());
     }
 
+    fn begin_with(&mut self, bytes: u64) {
+        self.window = bytes.max(self.floor());
+    }
+
+    fn resume(&mut self, bytes: u64, _: Duration) {
+        self.window = self.window.max(bytes);
+    }
+
+    fn settle(&mut self, bytes: u64) {
+        self.window = self.window.min(bytes.max(initial_window(self.mss)));
+    }
+
+    fn retreat(&mut self, _: Instant, bytes: u64) {
+        // The window before the jump was far below: there is nothing to return to.
+        self.before = History::new();
+        self.window = (bytes / 2).max(self.floor());
+        self.ssthresh = self.window;
+        self.acked = 0;
+    }
+
     fn on_undo(&mut self, _: Instant) {
         if let Some((window, ssthresh)) = self.before.pop() {
             self.window = self.window.max(window);
@@ -141,6 +163,20 @@ mod tests {
         assert_eq!((reno.window(), reno.ssthresh()), (40 * MSS, u64::MAX));
         reno.on_undo(Instant::ZERO);
         assert_eq!(reno.window(), 40 * MSS, "once");
+    }
+
+    /// draft-ietf-tsvwg-careful-resume: a jump, what it left unused, and a jump too far.
+    #[test]
+    fn a_jump_is_settled_or_taken_back() {
+        let mut reno = NewReno::new(MSS);
+        reno.resume(80 * MSS, Duration::from_millis(50));
+        assert_eq!(reno.window(), 80 * MSS);
+        reno.settle(30 * MSS);
+        assert_eq!((reno.window(), reno.ssthresh()), (30 * MSS, u64::MAX));
+        reno.retreat(Instant::ZERO, 40 * MSS);
+        assert_eq!((reno.window(), reno.ssthresh()), (20 * MSS, 20 * MSS));
+        reno.on_undo(Instant::ZERO);
+        assert_eq!(reno.window(), 20 * MSS, "there is nothing to return to");
     }
 
     #[test]

@@ -90,15 +90,23 @@ impl Host {
         if self.entries.len() >= self.config.connections_max {
             return Disposition::Discarded(DropReason::PeersFull);
         }
-        let trusted = self.secret.is_good(now, meta.source, from, cookie);
-        if !trusted && self.wants_cookie() {
+        let mut trusted = self.secret.is_good(now, meta.source, from, cookie);
+        let known = if trusted || cookie.is_empty() {
+            None
+        } else {
+            self.tickets.redeem(now, meta.source.ip(), &self.connection.params(), cookie)
+        };
+        trusted |= known.is_some();
+        // Who brings a ticket that is worth nothing may have sent more than a stranger may.
+        if !trusted && (self.wants_cookie() || !cookie.is_empty()) {
             let cookie = &self.secret.cookie(now, meta.source, from);
             self.answer(meta.source, &Packet::Challenge { to: from, number, cookie });
             return Disposition::Discarded(DropReason::UnknownPeer);
         }
         let identity = self.identity();
         let config = Arc::clone(&self.connection);
-        let new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
+        let mut new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
+        new.vouch(known.as_ref(), self.config.early_data, self.tickets.are_given());
         self.insert(new);
         self.deliver(now, identity.id, meta, packet, bytes, nobody)
     }

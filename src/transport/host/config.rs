@@ -1,5 +1,7 @@
 //! What can be chosen about a host.
 
+use core::time::Duration;
+
 use crate::transport::config::Config;
 
 /// When an opener has to show that it receives what is sent to its address, before anything is kept
@@ -14,6 +16,23 @@ pub enum CookiePolicy {
     Never,
 }
 
+/// From whom the application hears something before the handshake is over. Until then nobody knows
+/// whether a packet was sent now or is the copy of an old one: see
+/// [`is_replayable`](crate::transport::connection::Connection::is_replayable).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// From nobody: a connection begins when its opener has answered, as with TCP. What came before is
+    /// kept until then.
+    #[default]
+    Never,
+    /// From whoever brings a ticket of an earlier connection. Each is taken once, and so what comes with
+    /// it reaches the application once at most, however late.
+    WithTicket,
+    /// From everybody: copies of old packets may begin connections that say again what was said once.
+    /// For what may be done twice without harm.
+    Anyone,
+}
+
 /// How a host behaves, and what strangers can make it hold.
 #[derive(Clone, Copy, Debug)]
 pub struct HostConfig {
@@ -26,19 +45,35 @@ pub struct HostConfig {
     pub connections_max: usize,
     /// When openers are challenged.
     pub cookies: CookiePolicy,
+    /// How long a ticket is good for that an opener is given for its next connection (RFC 9000 section
+    /// 8.1.3); zero for none. Whoever brings one has shown its address, and may count on the limits
+    /// that it was told before.
+    pub ticket_lifetime: Duration,
+    /// Tickets that are noted as used, in each span of `ticket_lifetime`. When there are as many, no
+    /// more are taken until the next.
+    pub tickets_used_max: usize,
+    /// Whether the application hears what an opener says before the opener has shown that it is there,
+    /// a round trip earlier than else.
+    pub early_data: EarlyData,
+    /// Peers whose path and ticket are remembered for connections that are opened later.
+    pub remembered_max: usize,
     /// Answers to strangers that wait to be sent; more are not given.
     pub answers_max: usize,
 }
 
 impl Default for HostConfig {
     /// Accepts up to 16,384 connections, with a cookie when 256 are half open: those hold
-    /// less than a mebibyte.
+    /// less than a mebibyte. Tickets for a day, but no early data.
     fn default() -> Self {
         Self {
             connection: Config::default(),
             accepts: true,
             connections_max: 16_384,
             cookies: CookiePolicy::Above(256),
+            ticket_lifetime: Duration::from_hours(24),
+            tickets_used_max: 1 << 16,
+            early_data: EarlyData::Never,
+            remembered_max: 256,
             answers_max: 64,
         }
     }

@@ -1,12 +1,43 @@
-//! What others may ask of recovery.
+//! What can be asked of recovery.
 
-use super::{
-    super::{cc::Controller, loss::LossDetector},
-    Recovery, RecoveryStats,
+use super::Recovery;
+use crate::{
+    time::Instant,
+    trace::transport::Phase,
+    transport::{
+        cc::Controller, delivery::RateSample, loss::LossDetector, recovery::RecoveryStats, rtt::Rtt,
+    },
 };
-use crate::{time::Instant, trace::transport::Phase};
 
 impl Recovery {
+    /// Whether probes are due.
+    pub const fn is_probing(&self) -> bool {
+        self.probes > 0
+    }
+
+    /// The round trip.
+    pub const fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// The last rate that the path was seen to deliver at; `None` before the first.
+    pub const fn delivery_rate(&self) -> Option<RateSample> {
+        self.rate
+    }
+
+    /// Bytes on their way.
+    pub const fn in_flight_bytes(&self) -> u64 {
+        self.ledger.in_flight_bytes()
+    }
+
+    /// Packets that are not settled, and the bytes of memory that they take.
+    pub fn unsettled(&self) -> (usize, usize) {
+        (
+            self.ledger.len(),
+            self.ledger.memory_bytes() + self.known.memory_bytes() + self.pmtud.memory_bytes(),
+        )
+    }
+
     /// The congestion control.
     pub fn controller(&self) -> &dyn Controller {
         &*self.controller

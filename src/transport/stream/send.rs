@@ -201,6 +201,13 @@ impl SendHalf {
         self.buffer.copy(start, out);
     }
 
+    /// Nothing of what was sent has been kept, and the peer's limit is this: what is beyond it was
+    /// never sent.
+    pub(super) fn rewind(&mut self, limit: u64) {
+        self.limit = SendLimit::new(limit);
+        self.buffer.rewind(limit);
+    }
+
     /// A packet with these bytes arrived.
     pub fn on_acked(&mut self, bytes: Range<u64>, fin: bool) {
         if matches!(self.state, State::Reset { .. }) {

@@ -1,6 +1,8 @@
 //! All streams of a connection, whose turn it is to send, and the windows they share.
 
 mod arrival;
+mod questions;
+mod rewind;
 mod wishes;
 
 use alloc::{
@@ -268,8 +270,13 @@ impl Streams {
     pub fn on_max_data(&mut self, max: u64) {
         if self.send_limit.raise(max) {
             let credit = self.credit();
+            let (acceptor, opened_max) = (self.acceptor, self.opened_max);
             for (&id, stream) in &mut self.table {
-                if stream.is_sendable(credit) && !core::mem::replace(&mut stream.queued, true) {
+                let parked = id.by_acceptor() == acceptor && id.index() >= opened_max;
+                if !parked
+                    && stream.is_sendable(credit)
+                    && !core::mem::replace(&mut stream.queued, true)
+                {
                     self.ready.entry(stream.priority).or_default().push_back(id);
                 }
             }
@@ -283,7 +290,11 @@ impl Streams {
 
     /// The peer lets more streams be opened.
     pub fn on_max_streams(&mut self, max: u64) {
+        let before = self.opened_max;
         self.opened_max = self.opened_max.max(max.min(1 << 60));
+        if before < self.opened {
+            self.unpark(before);
+        }
         if self.opened < self.opened_max && core::mem::take(&mut self.refused) {
             self.events.push_back(StreamEvent::Openable);
         }
@@ -362,6 +373,9 @@ impl Streams {
 
     /// Puts a stream into the queue of its priority if it can send, or says what holds it up.
     fn enqueue(&mut self, id: StreamId) {
+        if self.is_parked(id) {
+            return;
+        }
         let credit = self.credit();
         let Some(stream) = self.table.get_mut(&id) else { return };
         if stream.queued || !stream.send.is_pending() {
@@ -379,6 +393,9 @@ impl Streams {
     }
 
     fn tell(&mut self, id: StreamId) {
+        if self.is_parked(id) {
+            return;
+        }
         let Some(stream) = self.table.get_mut(&id) else { return };
         if stream.has_control() && !core::mem::replace(&mut stream.telling, true) {
             self.telling.push_back(id);
@@ -505,52 +522,6 @@ impl Streams {
         if let Some(queue) = self.ready.values_mut().find(|queue| !queue.is_empty()) {
             queue.rotate_left(1);
         }
-    }
-
-    // Questions.
-
-    /// Streams that are not over.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether all streams are over.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    /// Whether a window of the peer is what holds sending up.
-    pub fn is_held_up(&self) -> bool {
-        self.send_limit.is_blocked() || self.table.values().any(|stream| stream.is_held_up())
-    }
-
-    /// Bytes of memory that all streams hold: their buffers, and the queues they stand in.
-    pub fn memory_bytes(&self) -> usize {
-        let streams: usize = self.table.values().map(|stream| stream.memory_bytes()).sum();
-        let ready: usize = self.ready.values().map(VecDeque::capacity).sum();
-        let queues = (ready + self.telling.capacity()) * size_of::<StreamId>()
-            + self.events.capacity() * size_of::<StreamEvent>();
-        streams + queues + self.peer_over.memory_bytes()
-    }
-
-    /// The sending half of a stream, for statistics.
-    pub fn send_half(&self, id: StreamId) -> Option<&SendHalf> {
-        self.table.get(&id).map(|stream| &stream.send)
-    }
-
-    /// Bytes of all streams sent again.
-    pub const fn resent_bytes(&self) -> u64 {
-        self.resent
-    }
-
-    /// The receiving half of a stream, for statistics.
-    pub fn recv_half(&self, id: StreamId) -> Option<&RecvHalf> {
-        self.table.get(&id).map(|stream| &stream.recv)
-    }
-
-    /// Bytes of all streams sent for the first time.
-    pub const fn sent_bytes(&self) -> u64 {
-        self.sent
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) const PARAMS: Params = Params {
     max_ack_delay: Duration::from_millis(25),
     max_packet_bytes: 1472,
     max_datagram_bytes: 0,
+    repair_window: 0,
+    repair_percent: 0,
 };
 
 /// What the opener and the acceptor call the connection.

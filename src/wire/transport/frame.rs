@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Ack, Reader, Writer};
+use super::{Ack, COOKIE_BYTES_MAX, Reader, Writer};
 use crate::wire::{DecodeError, varint};
 
 /// The number of a stream. The low bit tells who opened it: 0 the side that opened the connection,
@@ -167,6 +167,21 @@ pub enum Frame<'a> {
     PathChallenge(u64),
     /// Says back what a challenge said.
     PathResponse(u64),
+    /// From the side that accepted: a cookie for a later connection of the same opener, 1 to
+    /// [`COOKIE_BYTES_MAX`] bytes (compare NEW_TOKEN, RFC 9000 section 19.7).
+    Ticket(&'a [u8]),
+    /// The exclusive or of packets before this one, from which one that is lost follows: for each of
+    /// them two bytes of length and the frames.
+    Repair {
+        /// By how much the number of the first of them is lower than this packet's.
+        behind: u64,
+        /// Numbers from the first to the last of them, no more than `behind`.
+        span: u64,
+        /// The distance between their numbers.
+        stride: u64,
+        /// The sum, as long as the longest of them.
+        sum: &'a [u8],
+    },
 }
 
 pub(super) const PADDING: u8 = 0x00;
@@ -186,6 +201,8 @@ pub(super) const CLOSE: u8 = 0x0d;
 pub(super) const DATAGRAM: u8 = 0x0e;
 pub(super) const PATH_CHALLENGE: u8 = 0x1a;
 pub(super) const PATH_RESPONSE: u8 = 0x1b;
+pub(super) const TICKET: u8 = 0x0f;
+pub(super) const REPAIR: u8 = 0x18;
 /// Two low bits: 1 the stream ends here, 2 a length follows (without it, data fills the packet).
 pub(super) const STREAM: u8 = 0x10;
 pub(super) const FIN: u8 = 0x01;
@@ -233,9 +250,23 @@ impl<'a> Frame<'a> {
             DATAGRAM => Self::Datagram(reader.prefixed()?),
             PATH_CHALLENGE => Self::PathChallenge(reader.u64()?),
             PATH_RESPONSE => Self::PathResponse(reader.u64()?),
+            TICKET => match reader.prefixed()? {
+                ticket if (1..=COOKIE_BYTES_MAX).contains(&ticket.len()) => Self::Ticket(ticket),
+                _ => return Err(DecodeError::Field("a ticket has 1 to 64 bytes")),
+            },
+            REPAIR => Self::decode_repair(reader)?,
             STREAM..=0x13 => Self::decode_stream(kind, reader)?,
             _ => return Err(DecodeError::Kind(kind)),
         })
+    }
+
+    fn decode_repair(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (behind, span, stride) = (reader.varint()?, reader.varint()?, reader.varint()?);
+        let sum = reader.prefixed()?;
+        if span == 0 || span > behind || stride == 0 || sum.len() < 2 {
+            return Err(DecodeError::Field("a repair packet that repairs nothing"));
+        }
+        Ok(Self::Repair { behind, span, stride, sum })
     }
 
     fn decode_stream(kind: u8, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
@@ -299,6 +330,14 @@ impl<'a> Frame<'a> {
                 fields(PATH_RESPONSE, &[]);
                 writer.u64(data);
             }
+            Self::Ticket(ticket) => {
+                fields(TICKET, &[]);
+                writer.prefixed(ticket);
+            }
+            Self::Repair { behind, span, stride, sum } => {
+                fields(REPAIR, &[behind, span, stride]);
+                writer.prefixed(sum);
+            }
         }
     }
 
@@ -321,10 +360,16 @@ impl<'a> Frame<'a> {
                 fields(&[sequence, threshold, delay_us])
             }
             Self::Close { code, reason } => fields(&[code.number()]) + prefixed(reason),
-            Self::Datagram(data) => 1 + prefixed(data),
+            Self::Datagram(data) | Self::Ticket(data) => 1 + prefixed(data),
+            Self::Repair { behind, span, stride, sum } => {
+                fields(&[behind, span, stride]) + prefixed(sum)
+            }
             Self::PathChallenge(_) | Self::PathResponse(_) => 1 + 8,
         }
     }
+
+    /// Bytes before the sum of a repair frame, at most, when it is not far behind what it repairs.
+    pub const REPAIR_HEADER_MAX: usize = 1 + 4 + 2 + 1 + 4;
 
     /// Bytes before the data of a stream frame that fills its packet to the end.
     pub fn last_stream_header(id: StreamId, offset: u64) -> usize {

@@ -188,7 +188,7 @@ const RANGES: FieldLayout = field("gap - 1, run - 1", Size::Pairs, Meaning::Numb
 const PATH_DATA: FieldLayout = field("bytes by chance", Size::Fixed(8), Meaning::Hex);
 
 /// The frames.
-pub const FRAMES: [Layout; 19] = [
+pub const FRAMES: [Layout; 21] = [
     plain("padding", frame::PADDING, &[], "nothing, to fill a packet up"),
     plain("ping", frame::PING, &[], "nothing but the wish to be acknowledged"),
     plain(
@@ -262,6 +262,12 @@ pub const FRAMES: [Layout; 19] = [
         &[field("message", Size::Prefixed, Meaning::Bytes)],
         "a message that is sent once",
     ),
+    plain(
+        "ticket",
+        frame::TICKET,
+        &[field("for later", Size::Prefixed, Meaning::Bytes)],
+        "a cookie for a later connection",
+    ),
     Layout {
         name: "stream",
         kind: frame::STREAM,
@@ -278,6 +284,17 @@ pub const FRAMES: [Layout; 19] = [
         fields: &[STREAM, varint("offset"), field("data", Size::Prefixed, Meaning::Bytes)],
         about: "bytes, and frames may follow",
     },
+    plain(
+        "repair",
+        frame::REPAIR,
+        &[
+            varint("behind"),
+            varint("span"),
+            varint("stride"),
+            field("sum", Size::Prefixed, Meaning::Bytes),
+        ],
+        "the sum of earlier packets, for one of them that is lost",
+    ),
     plain(
         "path challenge",
         frame::PATH_CHALLENGE,

@@ -24,6 +24,12 @@ pub struct Params {
     pub max_packet_bytes: u64,
     /// The longest [`Datagram`](super::Frame::Datagram) frame's message; zero means none are taken.
     pub max_datagram_bytes: u64,
+    /// Bytes of packets that are remembered so that one of them can be [repaired](super::Frame::Repair);
+    /// zero when repair frames are of no use here.
+    pub repair_window: u64,
+    /// Bytes of repair frames for a hundred others that this side sends at most; zero for none, and
+    /// then nothing needs to be remembered for it.
+    pub repair_percent: u64,
 }
 
 impl Params {
@@ -32,7 +38,7 @@ impl Params {
     /// The longest delay of acknowledgements that is believed (RFC 9000 section 18.2).
     pub const ACK_DELAY_MAX: Duration = Duration::from_millis((1 << 14) - 1);
     /// What the names 1, 2, ... mean on the wire, and in which unit.
-    pub(super) const NAMES: [(&'static str, &'static str); 7] = [
+    pub(super) const NAMES: [(&'static str, &'static str); 9] = [
         ("idle timeout", "ms"),
         ("max data", "bytes"),
         ("max stream data", "bytes"),
@@ -40,11 +46,13 @@ impl Params {
         ("max ACK delay", "us"),
         ("max packet", "bytes"),
         ("max datagram", "bytes"),
+        ("repair window", "bytes"),
+        ("repair sent", "percent"),
     ];
     /// The longest encoding.
-    pub(super) const ENCODED_MAX: usize = 2 + 7 * (1 + 8);
+    pub(super) const ENCODED_MAX: usize = 2 + 9 * (1 + 8);
 
-    fn values(&self) -> [u64; 7] {
+    fn values(&self) -> [u64; 9] {
         let whole = |units: u128| u64::try_from(units).unwrap_or(varint::MAX);
         [
             whole(self.idle_timeout.as_millis()),
@@ -54,6 +62,8 @@ impl Params {
             whole(self.max_ack_delay.as_micros()),
             self.max_packet_bytes,
             self.max_datagram_bytes,
+            self.repair_window,
+            self.repair_percent,
         ]
     }
 
@@ -73,7 +83,7 @@ impl Params {
     /// values that make no sense are refused.
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut pairs = Reader::new(reader.prefixed()?);
-        let (mut values, mut before) = ([0; 7], 0);
+        let (mut values, mut before) = ([0; 9], 0);
         while !pairs.is_empty() {
             let (name, value) = (pairs.varint()?, pairs.varint()?);
             if name <= before {
@@ -85,7 +95,9 @@ impl Params {
                 *slot = value;
             }
         }
-        let [idle_ms, max_data, max_stream_data, max_streams, delay_us, packet, datagram] = values;
+        let [idle_ms, max_data, max_stream_data, max_streams, delay_us, packet, datagram, ..] =
+            values;
+        let [.., repair_window, repair_percent] = values;
         let max_ack_delay = Duration::from_micros(delay_us);
         if max_ack_delay > Self::ACK_DELAY_MAX {
             return Err(DecodeError::Field("the delay of acknowledgements is too long"));
@@ -101,6 +113,8 @@ impl Params {
             max_ack_delay,
             max_packet_bytes: packet,
             max_datagram_bytes: datagram,
+            repair_window,
+            repair_percent,
         })
     }
 }

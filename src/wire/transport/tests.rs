@@ -110,7 +110,7 @@ fn golden_frames() {
     assert_eq!((ack.ranges.largest(), ack.ranges.count()), (20, 3));
     assert_eq!((ack.ecn, ack.delay), (Some(ecn), Duration::from_micros(300)));
 
-    let golden: [(Frame<'_>, &[u8]); 6] = [
+    let golden: [(Frame<'_>, &[u8]); 8] = [
         (Frame::Ping, &[1]),
         (Frame::MaxData(64), &[6, 0x40, 64]),
         (Frame::ResetStream { id: StreamId(3), code: 4, final_size: 5 }, &[4, 3, 4, 5]),
@@ -119,6 +119,11 @@ fn golden_frames() {
             &[0x0d, 0xe0, 0, 0, 0, 0, 0, 0, 5, 3, b'b', b'y', b'e'],
         ),
         (Frame::Datagram(b"x"), &[0x0e, 1, b'x']),
+        (Frame::Ticket(b"tk"), &[0x0f, 2, b't', b'k']),
+        (
+            Frame::Repair { behind: 9, span: 8, stride: 2, sum: &[0, 3, 7, 7, 7] },
+            &[0x18, 9, 8, 2, 5, 0, 3, 7, 7, 7],
+        ),
         (
             Frame::Stream { id: StreamId(2), offset: 1, data: b"ab", fin: true },
             &[0x13, 2, 1, 2, b'a', b'b'],
@@ -167,6 +172,15 @@ fn frame() -> impl Strategy<Value = Frame<'static>> {
         }),
         (code, data()).prop_map(|(code, reason)| Frame::Close { code, reason }),
         data().prop_map(Frame::Datagram),
+        (1..=COOKIE_BYTES_MAX).prop_map(|len| Frame::Ticket(&DATA[..len])),
+        (1..1_u64 << 61, number(), 1..1_u64 << 61, 2..DATA.len()).prop_map(
+            |(behind, span, stride, len)| Frame::Repair {
+                behind,
+                span: span % behind + 1,
+                stride,
+                sum: &DATA[..len],
+            }
+        ),
     ]
 }
 
@@ -292,6 +306,8 @@ fn headers_stay_within_their_bounds() {
         max_ack_delay: Duration::from_micros(u64::MAX >> 2),
         max_packet_bytes: u64::MAX >> 2,
         max_datagram_bytes: u64::MAX >> 2,
+        repair_window: u64::MAX >> 2,
+        repair_percent: u64::MAX >> 2,
     };
     let open = Packet::Open {
         to: ConnectionId(0),
@@ -362,6 +378,12 @@ fn refusals_have_names() {
         Err(DecodeError::Field("an integer is not in its shortest form"))
     );
     assert_eq!(frame(&[0x0d, 9, 0]), Err(DecodeError::Field("unknown reason for closing")));
+    assert_eq!(frame(&[0x0f, 0]), Err(DecodeError::Field("a ticket has 1 to 64 bytes")));
+    let idle = Err(DecodeError::Field("a repair packet that repairs nothing"));
+    for (behind, span, stride, len) in [(9, 0, 1, 2), (9, 10, 1, 2), (9, 9, 0, 2), (9, 9, 1, 1)] {
+        let bytes = [&[0x18, behind, span, stride, len][..], &vec![0; len.into()]].concat();
+        assert_eq!(frame(&bytes), idle, "{bytes:?}");
+    }
     let far = [0x12, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 7];
     assert_eq!(frame(&far), Err(DecodeError::Field("a stream reaches beyond 2^62")));
 }

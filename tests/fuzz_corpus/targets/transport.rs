@@ -11,7 +11,7 @@ use rdtp::{
     transport::{
         config::Config,
         cookie::Secret,
-        host::{Host, HostConfig},
+        host::{EarlyData, Host, HostConfig},
     },
     wire::transport::{ConnectionId, Frame, Packet, Reader, StreamId, Writer, seal},
 };
@@ -72,9 +72,14 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        let connection = Config::default();
-        let config =
-            HostConfig { connection, connections_max: CONNECTIONS_MAX, ..HostConfig::default() };
+        // Everything that a packet can reach.
+        let connection = Config { repair_percent: 100, ..Config::default() };
+        let config = HostConfig {
+            connection,
+            connections_max: CONNECTIONS_MAX,
+            early_data: EarlyData::Anyone,
+            ..HostConfig::default()
+        };
         let host = |n: u8| Host::new(config, Secret::new([n; 16]), Seed::new(n.into()));
         let hosts = [1, 2].map(|n| host(n).expect("a good configuration"));
         Self { hosts, now: Instant::ZERO, flying: Default::default() }

@@ -43,6 +43,7 @@ pub(super) struct Report {
     congestion_events: u64,
     congestion_events_undone: u64,
     probe_timeouts: u64,
+    repairs_sent: u64,
     link_lost: u64,
     link_queue_full: u64,
     srtt_ns: u64,
@@ -78,7 +79,7 @@ impl Report {
         let elapsed = upload.elapsed();
         let bits = |rate: Option<Bandwidth>| rate.map_or(0, Bandwidth::bits_per_second);
         let goodput = bits(throughput(sides.received, elapsed));
-        let up = upload.way().total();
+        let (link_lost, link_queue_full) = upload.dropped();
         let limit = upload.limit(link);
         let verdict = upload.verdict.clone();
         let [application, flow_control, congestion, pacing, validation] = plot.limited().map(nanos);
@@ -108,8 +109,9 @@ impl Report {
             congestion_events: stats.recovery.congestion_events,
             congestion_events_undone: stats.recovery.undone_events,
             probe_timeouts: stats.recovery.probe_timeouts,
-            link_lost: up.lost + up.outage,
-            link_queue_full: up.queue_full,
+            repairs_sent: stats.repairs_sent,
+            link_lost,
+            link_queue_full,
             srtt_ns: nanos(stats.srtt),
             rttvar_ns: nanos(stats.rttvar),
             rtt_min_ns: nanos(stats.rtt_min),
@@ -154,6 +156,9 @@ impl Report {
             seconds(self.srtt_ns) * 1e3,
             seconds(self.rtt_min_ns) * 1e3,
         );
+        if self.repairs_sent > 0 {
+            let _ = writeln!(text, "repair      {} packets", grouped(self.repairs_sent));
+        }
         let Limited { application, flow_control, congestion, pacing, validation } = self.limited_ns;
         let times = [application, flow_control, congestion, pacing, validation];
         let mut limits: Vec<(u64, Limit)> = times.into_iter().zip(Limit::ALL).collect();

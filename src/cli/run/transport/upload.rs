@@ -1,16 +1,15 @@
 //! Bytes over one stream, from one host to the other, and a comparison with what was sent.
 
-use core::time::Duration;
+use core::{cell::Cell, time::Duration};
 
 use rdtp::{
     app::file::Digest as _,
-    link::{LinkStats, Profile},
+    link::{ClassStats, LinkStats, Profile},
     rng::Seed,
     sim::{Application, World},
     time::Instant,
     trace::{NodeId, Observer},
     transport::{
-        cc::Algorithm,
         connection::{Connection, Event},
         cookie::Secret,
         host::{Host, HostConfig, HostEvent},
@@ -48,6 +47,9 @@ pub(super) struct Upload {
     pub(super) sides: Sides,
     /// "intact", or what is wrong.
     pub(super) verdict: String,
+    began_at: Instant,
+    /// What the network had done by then.
+    before: LinkStats,
     ended_at: Instant,
     /// How the sender's connection stood in the end.
     pub(super) stats: Stats,
@@ -77,10 +79,8 @@ impl Upload {
         task: Task,
         link: &Profile,
         seed: Seed,
-        congestion: Algorithm,
+        config: HostConfig,
     ) -> Result<Self, Failure> {
-        let mut config = HostConfig::default();
-        config.connection.congestion = congestion;
         let mut world = World::new();
         for n in 0..2 {
             let seed = seed.split("host").index(n.into());
@@ -108,17 +108,55 @@ impl Upload {
                 closed: [None; 2],
             },
             verdict: String::new(),
+            began_at: Instant::ZERO,
+            before: LinkStats::default(),
             ended_at: Instant::ZERO,
             stats: Stats::default(),
         })
     }
 
+    /// Lets the hosts talk once, unseen, so that the sender remembers the path and has a ticket. What
+    /// follows begins a while later.
+    pub(super) fn meet(&mut self) -> Result<(), Failure> {
+        let host = self.world.endpoint_mut(CLIENT);
+        let id = host.open(Instant::ZERO, World::address(SERVER.0));
+        if let Some(connection) = host.get_mut(id) {
+            let stream = connection.open_stream(0)?;
+            connection.write(stream, &[0; MEETING_BYTES])?;
+            connection.finish(stream)?;
+        }
+        let met = Cell::new(false);
+        let mut app = |now, node, HostEvent { id, event }, host: &mut Host| match event {
+            Event::Stream(StreamEvent::Readable(stream)) if node == SERVER => {
+                let Some(connection) = host.get_mut(id) else { return };
+                let mut out = [0; BLOCK];
+                while connection.read(now, stream, &mut out).is_ok() {}
+                connection.finish(stream).ok();
+            }
+            Event::Stream(StreamEvent::Finished(_)) if node == CLIENT => met.set(true),
+            _ => {}
+        };
+        while !met.get() && self.world.step(self.task.limit, &mut (), &mut app) {}
+        let now = self.world.now();
+        if let Some(connection) = self.world.endpoint_mut(CLIENT).get_mut(id) {
+            connection.close(now, 0, b"see you");
+        }
+        self.began_at = now + PAUSE;
+        self.world.run(self.began_at, &mut (), &mut |_, _, _, _: &mut Host| {});
+        self.world.pass(self.began_at);
+        self.before = self.way();
+        self.task.until = later(self.task.until, self.began_at);
+        self.task.limit = later(self.task.limit, self.began_at);
+        Ok(())
+    }
+
     /// Sends, delivers and closes.
     pub(super) fn run(&mut self, observer: &mut impl Observer) -> Result<(), Failure> {
+        let begin = self.began_at;
         // Nothing happens yet, but the observer is asked now and so hears of the beginning.
-        self.world.step(Instant::ZERO, observer, &mut self.sides);
+        self.world.step(begin, observer, &mut self.sides);
         let host = self.world.endpoint_mut(CLIENT);
-        self.sides.id = host.open(Instant::ZERO, World::address(SERVER.0));
+        self.sides.id = host.open(begin, World::address(SERVER.0));
         if let Some(connection) = host.get_mut(self.sides.id) {
             self.sides.stream = connection.open_stream(0)?;
         }
@@ -174,6 +212,14 @@ impl Upload {
 
 /// Bytes that are made at a time.
 const BLOCK: usize = 1 << 14;
+/// What hosts tell each other that are to remember each other, and for how long they are silent then.
+const MEETING_BYTES: usize = 1 << 20;
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A time counted from `begin` instead of zero.
+fn later(at: Instant, begin: Instant) -> Instant {
+    if at == Instant::MAX { at } else { begin + at.since_epoch() }
+}
 
 impl Sides {
     fn byte(&self, at: u64) -> u8 {
@@ -271,6 +317,13 @@ impl Upload {
         u64::try_from(bits * payload / u128::from(packet)).ok()
     }
 
+    /// Datagrams of the sender that the link lost, and that found its queue full.
+    pub(super) fn dropped(&self) -> (u64, u64) {
+        let (all, before) = (self.way().total(), self.before.total());
+        let lost = |stats: &ClassStats| stats.lost + stats.outage;
+        (lost(&all) - lost(&before), all.queue_full - before.queue_full)
+    }
+
     /// How many bytes were to be sent.
     pub(super) fn bytes(&self) -> u64 {
         self.task.bytes.unwrap_or(self.sides.written)
@@ -283,6 +336,6 @@ impl Upload {
 
     /// Virtual time until the last byte was delivered, or until the end.
     pub(super) fn elapsed(&self) -> Duration {
-        self.sides.delivered_at.unwrap_or(self.ended_at).since_epoch()
+        self.sides.delivered_at.unwrap_or(self.ended_at) - self.began_at
     }
 }

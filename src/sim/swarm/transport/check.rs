@@ -201,8 +201,9 @@ fn allowed(host: &HostConfig, connection: &Connection) -> u64 {
     let window = window_bytes.max(window_bytes_max);
     let waiting = host.connection.datagrams_max as u64
         * (packet.max(host.connection.datagram_bytes_max as u64) + 64);
+    let repair = 9 * packet + 2 * host.connection.repair_window_bytes as u64;
     let of_stream = send_buffer_bytes + 2 * packet + gaps_max as u64 * 64 + 16 * KIB;
-    2 * window + 128 * KIB + streams * of_stream + 2 * waiting
+    2 * window + repair + 128 * KIB + streams * of_stream + 2 * waiting
 }
 
 /// No node holds more than its configuration allows.

@@ -17,6 +17,8 @@ const FIRST_FLIGHT: Params = Params {
     max_ack_delay: core::time::Duration::ZERO,
     max_packet_bytes: Params::MIN_PACKET_BYTES as u64,
     max_datagram_bytes: 0,
+    repair_window: 0,
+    repair_percent: 0,
 };
 
 type Broken = (Invariant, String);
@@ -34,6 +36,10 @@ struct Limits {
 #[derive(Debug)]
 pub(super) struct Line {
     acceptor: bool,
+    /// The limits are those of an earlier connection.
+    recalled: bool,
+    /// A packet was repaired: what it said of limits passed nobody's socket.
+    unseen: bool,
     next_number: u64,
     limits: Limits,
     /// How far each stream was sent, and the sum.
@@ -49,6 +55,8 @@ impl Line {
             *params.unwrap_or(&FIRST_FLIGHT);
         Self {
             acceptor,
+            recalled: !acceptor && params.is_some(),
+            unseen: false,
             next_number: 0,
             limits: Limits {
                 data: max_data,
@@ -62,8 +70,21 @@ impl Line {
         }
     }
 
+    /// The peer did not take the ticket, and has kept nothing: its limits may be others.
+    pub(super) fn forget_ticket(&mut self) {
+        if core::mem::take(&mut self.recalled) {
+            *self = Self { next_number: self.next_number, ..Self::new(false, None) };
+        }
+    }
+
+    /// The connection found a packet that never arrived here, and may know of other limits.
+    pub(super) fn hear_unseen(&mut self) {
+        self.unseen = true;
+    }
+
     /// The peer has told its first limits.
     pub(super) fn on_params(&mut self, params: &Params) {
+        self.recalled = false;
         self.limits.data = self.limits.data.max(params.max_data);
         self.limits.stream = self.limits.stream.max(params.max_stream_data);
         self.limits.streams = self.limits.streams.max(params.max_streams);
@@ -123,6 +144,9 @@ impl Line {
     }
 
     fn on_stream(&mut self, id: StreamId, end: u64) -> Result<(), Broken> {
+        if self.unseen {
+            return Ok(());
+        }
         let broken = |detail: String| Err((Invariant::FlowControl, detail));
         if id.by_acceptor() == self.acceptor && id.index() >= self.limits.streams {
             return broken(format!("{id} is used, {} are allowed", self.limits.streams));

@@ -20,7 +20,7 @@ use crate::{
         acks::AckPolicy,
         cc::Algorithm,
         config::Config,
-        host::{CookiePolicy, HostConfig},
+        host::{CookiePolicy, EarlyData, HostConfig},
         stream::StreamLimits,
     },
 };
@@ -135,7 +135,11 @@ impl Plan {
         let network = NetworkPlan::draw(root.number(), Channel::HOSTILE);
         let mut rng = root.split("shape").rng();
         let course = course(&mut rng, network.heals_after);
-        let hosts = [0, 1].map(|node| host(&mut root.split("host").index(node).rng(), course));
+        let hosts = [0, 1].map(|node| {
+            let mut config = host(&mut root.split("host").index(node).rng(), course);
+            beginning(&mut root.split("beginning").index(node).rng(), &mut config);
+            config
+        });
         let readers = [0, 1].map(|node| reader(&mut root.split("reader").index(node).rng()));
         let many = rng.below(64) == 0;
         let count = match rng.below(10) {
@@ -233,6 +237,7 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
         streams,
         datagram_bytes_max: if rng.below(4) == 0 { 0 } else { size(rng, 16, 1 << 16) },
         datagrams_max: size(rng, 1, 64),
+        ..Config::default()
     };
     let host = HostConfig {
         connection,
@@ -244,6 +249,7 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
             _ => CookiePolicy::Above(size(rng, 1, 8)),
         },
         answers_max: size(rng, 1, 64),
+        ..HostConfig::default()
     };
     // Drawn last: what was drawn before stays as it was.
     let ecn = rng.below(4) > 0;
@@ -251,6 +257,31 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
     let packet_bytes_max = if longer { size(rng, 1200, 9_000) } else { packet_bytes };
     let connection = Config { packet_bytes_max, ecn, ..connection };
     HostConfig { connection, ..host }
+}
+
+/// How connections begin: copies, windows, tickets, early data.
+fn beginning(rng: &mut Rng, config: &mut HostConfig) {
+    let connection = &mut config.connection;
+    connection.first_copies = u32::try_from(rng.below(5)).unwrap_or(0);
+    connection.copy_pause = time(rng, MS, 50 * MS);
+    if rng.below(3) > 0 {
+        let least = 2 * connection.packet_bytes as u64;
+        connection.start_window_bytes = log(rng, least, 1 << 18);
+    }
+    if rng.below(4) == 0 {
+        config.ticket_lifetime = time(rng, SECOND, 100 * SECOND);
+    }
+    config.tickets_used_max = size(rng, 1, 64);
+    config.early_data = match rng.below(3) {
+        0 => EarlyData::Never,
+        1 => EarlyData::WithTicket,
+        _ => EarlyData::Anyone,
+    };
+    if rng.below(2) == 0 {
+        connection.repair_percent = count32(rng, 1, 200);
+    }
+    connection.repair_window_bytes = if rng.below(4) == 0 { 0 } else { size(rng, 1, 1 << 16) };
+    config.remembered_max = if rng.below(4) == 0 { 0 } else { size(rng, 1, 16) };
 }
 
 fn reader(rng: &mut Rng) -> Reader {
@@ -327,6 +358,25 @@ fn count32(rng: &mut Rng, low: u64, high: u64) -> u32 {
     u32::try_from(log(rng, low, high)).unwrap_or(u32::MAX)
 }
 
+/// How connections begin and end, in words.
+fn write_beginning(f: &mut fmt::Formatter<'_>, host: &HostConfig) -> fmt::Result {
+    let connection = &host.connection;
+    writeln!(
+        f,
+        "  {} copies {} apart, window {} at first, repair {} % of {}; tickets for {}, {} used, \
+         early data {:?}, {} peers remembered",
+        connection.first_copies,
+        Span(connection.copy_pause),
+        connection.start_window_bytes,
+        connection.repair_percent,
+        connection.repair_window_bytes,
+        Span(host.ticket_lifetime),
+        host.tickets_used_max,
+        host.early_data,
+        host.remembered_max
+    )
+}
+
 /// What is unusual about the run, in words.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -345,6 +395,7 @@ impl fmt::Display for Plan {
                 acks.threshold,
                 Span(acks.delay_max)
             )?;
+            write_beginning(f, host)?;
             writeln!(
                 f,
                 "  windows {} to {} and {} to {}, {} to send, {} streams, {} gaps; idle {}, open {}, \

@@ -258,8 +258,11 @@ impl<'a, B: Body> Run<'a, B> {
 
     fn close(&mut self, talk: usize, side: usize) -> bool {
         let now = self.world.now();
-        let Talk { nodes, ids, closed, .. } = &self.stage.talks[talk];
+        let Talk { nodes, ids, closed, told, .. } = &self.stage.talks[talk];
         let (node, None, Some(id)) = (nodes[side], closed[side], ids[side]) else { return false };
+        if !told[side] {
+            return false;
+        }
         let node = node_id(node);
         let connection = self.world.endpoint_mut(node).body_mut().host_mut().get_mut(id);
         if let Some(connection) = connection {

@@ -23,7 +23,7 @@ use crate::{
     transport::{
         connection::Event,
         datagrams::DatagramError,
-        host::HostEvent,
+        host::{EarlyData, HostEvent},
         lifecycle::CloseReason,
         stream::{ReadError, StreamEvent, WriteError},
     },
@@ -479,7 +479,9 @@ impl Stage {
             .position(|talk| peer == other && talk.nodes[1] == node && talk.ids[0] == Some(remote));
         if let Some(index) = talk {
             let talk = &mut self.talks[index];
-            if talk.ids[1].is_none() && !talk.forgotten {
+            // One that its application never heard of may go, and come again with a copy of its open.
+            let gone = |id: ConnectionId| !talk.told[1] && host.body().host().get(id).is_none();
+            if talk.ids[1].is_none_or(gone) && !talk.forgotten {
                 talk.ids[1] = Some(id);
                 self.of.insert((node, id), (index, 1));
                 return true;
@@ -493,7 +495,8 @@ impl Stage {
         false
     }
 
-    /// A connection that nobody asked for may only repeat what was said.
+    /// A connection that nobody asked for may only repeat what was said, and if its host takes no early
+    /// data from everybody, nobody hears of it at all.
     fn on_ghost<B: Body>(
         &mut self,
         now: Instant,
@@ -501,6 +504,12 @@ impl Stage {
         HostEvent { id, event }: HostEvent,
         host: &mut Watched<B>,
     ) {
+        let of = self.ghosts.get(&(node, id)).and_then(|ghost| ghost.talk);
+        let tainted = of.is_some_and(|talk| self.talks[talk].tainted);
+        if host.config().early_data != EarlyData::Anyone && !tainted {
+            let detail = format!("{id} begins, which nobody has opened: {event:?}");
+            return self.break_((Invariant::AtMostOnce, detail));
+        }
         match event {
             Event::Closed(_) => _ = self.ghosts.remove(&(node, id)),
             // Nobody here wanted it.
@@ -555,6 +564,7 @@ impl<B: Body> Application<Watched<B>> for Stage {
             return self.on_ghost(now, node, HostEvent { id, event }, host);
         }
         let Some((talk, side)) = self.find(node, id) else { return };
+        self.talks[talk].told[side] = true;
         match event {
             Event::Connected => {
                 self.moved += 1;

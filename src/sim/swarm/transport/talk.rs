@@ -43,6 +43,8 @@ pub(super) struct Talk {
     pub(super) nodes: [usize; 2],
     pub(super) ids: [Option<ConnectionId>; 2],
     pub(super) chats: Vec<Chat>,
+    /// Whether each application has heard of it: the opener's opens it, the acceptor's is told.
+    pub(super) told: [bool; 2],
     pub(super) connected: [bool; 2],
     pub(super) closed: [Option<CloseReason>; 2],
     /// Somebody on the path writes its packets, or a side lost its state: what it says does not count.
@@ -79,6 +81,7 @@ impl Talk {
             nodes: [plan.opener, 1 - plan.opener],
             ids: [None; 2],
             chats: plan.streams.iter().enumerate().map(chat).collect(),
+            told: [true, false],
             connected: [false; 2],
             closed: [None; 2],
             tainted: false,
@@ -137,7 +140,9 @@ impl Talk {
 
     /// Whether it is over for both applications, as far as they ever knew of it.
     pub(super) fn is_closed(&self) -> bool {
-        let over = |side: usize| self.closed[side].is_some() || self.ids[side].is_none();
+        let over = |side: usize| {
+            self.closed[side].is_some() || self.ids[side].is_none() || !self.told[side]
+        };
         over(0) && over(1)
     }
 

@@ -14,7 +14,7 @@ use crate::{
     endpoint::{Disposition, Endpoint, RecvMeta, Transmit},
     time::Instant,
     transport::{cc::Algorithm, host::HostConfig, host::HostEvent, pacer::Pacer},
-    wire::transport::{ConnectionId, Packet, Params},
+    wire::transport::{ConnectionId, Frame, Packet, Params, Reader},
 };
 
 type Broken = (Invariant, String);
@@ -40,6 +40,8 @@ struct Account {
     /// Names that this host gave itself in packets to that address.
     given: Vec<ConnectionId>,
     cookies: Vec<Vec<u8>>,
+    /// Tickets of ours that nobody brought yet. Each proves one connection.
+    tickets: Vec<Vec<u8>>,
     /// Openers that brought a cookie of ours, and connections whose name came back.
     proved: Vec<ConnectionId>,
 }
@@ -62,6 +64,9 @@ pub(super) struct Watched<B> {
     accounts: BTreeMap<SocketAddr, Account>,
     /// By address and what the peer is called: what this host is called.
     names: BTreeMap<(SocketAddr, ConnectionId), ConnectionId>,
+    /// First limits of acceptors, by what this host is called, and with which tickets they count again.
+    accepted: BTreeMap<ConnectionId, Params>,
+    tickets: BTreeMap<Vec<u8>, Params>,
     /// First limits of openers.
     greeted: BTreeMap<(SocketAddr, ConnectionId), Params>,
     lines: BTreeMap<ConnectionId, Line>,
@@ -86,6 +91,8 @@ impl<B: Body> Watched<B> {
             broken: None,
             accounts: BTreeMap::new(),
             names: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            tickets: BTreeMap::new(),
             greeted: BTreeMap::new(),
             lines: BTreeMap::new(),
             bursts: BTreeMap::new(),
@@ -114,6 +121,10 @@ impl<B: Body> Watched<B> {
 
     pub(super) fn body(&self) -> &B {
         &self.inner
+    }
+
+    pub(super) const fn config(&self) -> &HostConfig {
+        &self.config
     }
 
     pub(super) fn body_mut(&mut self) -> &mut B {
@@ -167,10 +178,15 @@ impl<B: Body> Watched<B> {
                 if account.given.contains(&to) && !account.proved.contains(&to) {
                     account.proved.push(to);
                 }
+                if let (Some(ticket), Some(params)) = (ticket(frames), self.accepted.get(&to)) {
+                    self.tickets.insert(ticket.into(), *params);
+                }
                 (to, frames)
             }
             Packet::Open { greeting, cookie, frames, .. } => {
-                if account.cookies.iter().any(|given| given[..] == *cookie)
+                let ticket = account.tickets.iter().position(|given| given[..] == *cookie);
+                let ours = account.cookies.iter().any(|given| given[..] == *cookie);
+                if (ticket.map(|at| account.tickets.swap_remove(at)).is_some() || ours)
                     && !account.proved.contains(&greeting.from)
                 {
                     account.proved.push(greeting.from);
@@ -180,6 +196,7 @@ impl<B: Body> Watched<B> {
             }
             Packet::Accept { to, greeting, frames, .. } => {
                 self.names.insert((source, greeting.from), to);
+                self.accepted.entry(to).or_insert(greeting.params);
                 if let Some(line) = self.lines.get_mut(&to) {
                     line.on_params(&greeting.params);
                 }
@@ -212,9 +229,13 @@ impl<B: Body> Watched<B> {
         };
         let bytes = datagram.len() as u64;
         match packet {
-            Packet::Open { greeting, frames, .. } => {
+            Packet::Open { greeting, cookie, frames, .. } => {
                 let id = greeting.from;
-                self.lines.entry(id).or_insert_with(|| Line::new(false, None));
+                let known = self.tickets.get(cookie);
+                let line = self.lines.entry(id).or_insert_with(|| Line::new(false, known));
+                if known.is_none() {
+                    line.forget_ticket();
+                }
                 self.leaves(now, id, Ok(greeting.number), frames, bytes)
             }
             Packet::Accept { to: opener, greeting, frames, .. } => {
@@ -233,6 +254,9 @@ impl<B: Body> Watched<B> {
             Packet::Data { to: peer, number, frames } => {
                 // A name that was never learned belongs to nobody's connection.
                 let Some(&id) = self.names.get(&(to, peer)) else { return Ok(()) };
+                if let Some(ticket) = ticket(frames) {
+                    self.accounts.entry(to).or_default().tickets.push(ticket.into());
+                }
                 let given = self.accounts.get(&to).is_some_and(|account| {
                     account.given.contains(&id)
                         && !account.proved.contains(&id)
@@ -320,6 +344,17 @@ impl<B: Body> Watched<B> {
     }
 }
 
+/// The ticket that a packet holds.
+fn ticket(frames: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(frames);
+    while !reader.is_empty() {
+        if let Frame::Ticket(ticket) = Frame::decode(&mut reader).ok()? {
+            return Some(ticket);
+        }
+    }
+    None
+}
+
 impl<B: Body> Endpoint for Watched<B> {
     type Event = HostEvent;
 
@@ -336,6 +371,13 @@ impl<B: Body> Endpoint for Watched<B> {
             Some(id) => self.touched.push(id),
             None if disposition == Disposition::Accepted => self.touched.extend(newest()),
             None => {}
+        }
+        let repaired = |id| self.inner.host().get(id).map(|it| it.stats().packets_repaired);
+        if let Some(id) = id
+            && repaired(id).is_some_and(|packets| packets > 0)
+            && let Some(line) = self.lines.get_mut(&id)
+        {
+            line.hear_unseen();
         }
         // A connection that begins with this datagram was not there before.
         let there = id.is_some_and(|id| self.inner.host().get(id).is_some());
