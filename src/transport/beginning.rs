@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use super::{
     config::Config,
-    connection::{Connection, FIRST_FLIGHT_BYTES, FIRST_STREAMS},
+    connection::{Connection, Cookie, FIRST_FLIGHT_BYTES, FIRST_STREAMS},
     copies::{Copies, Due},
     host::EarlyData,
     ledger::Content,
@@ -26,7 +26,7 @@ const TICKETS_MAX: u32 = 8;
 /// Room for a ticket frame.
 const TICKET_FRAME_MAX: usize = 2 + COOKIE_BYTES_MAX;
 /// The copies of a flight that may be asked for.
-pub(super) const COPIES_MAX: u32 = 4;
+pub(super) const COPIES_MAX: u8 = 4;
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -117,10 +117,8 @@ impl Connection {
         if let Some(path) = memory.fresh_path(now) {
             self.recovery.remember(&path);
         }
-        let Some(ticket) = memory.ticket else { return };
-        let bytes = ticket.bytes();
-        self.cookie.len = bytes.len();
-        self.cookie.bytes[..bytes.len()].copy_from_slice(bytes);
+        let Some(bytes) = memory.ticket else { return };
+        self.cookie = Some(Box::new(Cookie { bytes, taken: 0, since: 0 }));
         // The peer keeps to the limits that it had when it gave the ticket, or does not take it.
         let params = &memory.params;
         self.streams.on_params(params.max_data, params.max_stream_data, params.max_streams);

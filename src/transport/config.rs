@@ -32,7 +32,7 @@ pub struct Config {
     /// How often each of the first small flights of a side leaves once more, so that the loss of a
     /// packet does not cost the second that a sender waits who knows no round trip: at most 4; 0 for
     /// never. Two more survive 10 % loss each way in 998 of 1000 exchanges.
-    pub first_copies: u32,
+    pub first_copies: u8,
     /// The time between two of them: so far apart that one burst of losses does not take both.
     pub copy_pause: Duration,
     /// The window that sending begins with, in bytes; 0 for the one that the congestion control takes,

@@ -16,6 +16,7 @@ use super::{
     repairing::Repairing,
     stats::Counted,
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
+    ticket::Ticket,
     traced::Told,
     validation::Validation,
 };
@@ -24,8 +25,8 @@ use crate::{
     trace::transport::{StreamChange, TransportEvent},
     wire::crc32c::Join,
     wire::transport::{
-        COOKIE_BYTES_MAX, CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Greeting,
-        Params, ResetToken, StreamId, VERSION,
+        CloseCode, ConnectionId, DATA_HEADER_BYTES, Features, Frame, Greeting, Params, ResetToken,
+        StreamId, VERSION,
     },
 };
 
@@ -68,7 +69,8 @@ pub struct Connection {
     pub(super) peer_token: Option<ResetToken>,
     pub(super) peer_params: Params,
     pub(super) offered: (u32, Features),
-    pub(super) cookie: Cookie,
+    /// Only while this side opens.
+    pub(super) cookie: Option<Box<Cookie>>,
     pub(super) life: Lifecycle,
     pub(super) validation: Validation,
     pub(super) beginning: Beginning,
@@ -101,11 +103,10 @@ pub struct Connection {
     pub(super) join: Option<Box<Join>>,
 }
 
-/// The cookie that the next open carries.
+/// The cookie that the next open carries, which may be a ticket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cookie {
-    pub(super) bytes: [u8; COOKIE_BYTES_MAX],
-    pub(super) len: usize,
+    pub(super) bytes: Ticket,
     /// How often one was taken: a peer that asks for ever is not followed.
     pub(super) taken: u32,
     /// Packets of lower numbers left without it.
@@ -215,7 +216,7 @@ impl Connection {
             peer_token: None,
             peer_params: Params { max_ack_delay: config.acks.delay_max, ..Params::default() },
             offered: (VERSION, Features::default()),
-            cookie: Cookie { bytes: [0; COOKIE_BYTES_MAX], len: 0, taken: 0, since: 0 },
+            cookie: None,
             life,
             validation,
             beginning: Beginning::new(&config, acceptor),

@@ -11,22 +11,22 @@ use crate::time::Instant;
 
 /// Flights of each side that leave several times: the handshake's, and the first answer, of which
 /// the sender knows one round trip and thus little.
-const FLIGHTS: u32 = 2;
+const FLIGHTS: u8 = 2;
 /// Packets of a flight that is worth it: a longer one shows its losses itself.
-const FLIGHT_PACKETS_MAX: u64 = 2;
+const FLIGHT_PACKETS_MAX: u32 = 2;
 
 /// Decides when what is on its way leaves again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Copies {
     /// Copies of each flight.
-    count: u32,
+    count: u8,
     pause: Duration,
-    flights_left: u32,
+    flights_left: u8,
     /// The first packet of this flight, and how many have left.
     first: Option<u64>,
-    packets: u64,
+    packets: u32,
     /// Copies of this flight that have not left.
-    left: u32,
+    left: u8,
     at: Option<Instant>,
     /// When what was lost leaves once more.
     after_loss: Option<Instant>,
@@ -42,7 +42,7 @@ pub(super) enum Due {
 }
 
 impl Copies {
-    pub(super) const fn new(count: u32, pause: Duration) -> Self {
+    pub(super) const fn new(count: u8, pause: Duration) -> Self {
         Self {
             count,
             pause,
@@ -59,7 +59,7 @@ impl Copies {
     pub(super) fn on_sent(&mut self, now: Instant, number: u64) {
         self.first.get_or_insert(number);
         self.packets += 1;
-        let sent = u64::from(self.count - self.left) + 1;
+        let sent = u32::from(self.count - self.left) + 1;
         if self.flights_left == 0 || self.packets > FLIGHT_PACKETS_MAX * sent {
             self.at = None;
         } else if self.left > 0 {

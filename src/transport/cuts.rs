@@ -4,6 +4,8 @@
 //! mistake. So the last few are remembered, and are taken back from the latest on: one that was
 //! right stands, and so do those before it.
 
+use alloc::vec::Vec;
+
 use crate::time::Instant;
 
 /// Cuts that are remembered.
@@ -23,7 +25,7 @@ struct Cut {
 /// The last cuts, the latest at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cuts {
-    last: [Option<Cut>; CUTS_MAX],
+    last: Vec<Cut>,
     /// Packets that left no later are those of a cut that is forgotten.
     floor: Option<Instant>,
     latest: Option<Instant>,
@@ -37,14 +39,11 @@ impl Cuts {
 
     /// The window is cut.
     pub(super) fn push(&mut self, at: Instant, marked: bool) {
-        if let Some(oldest) = self.last[0].filter(|_| self.last.iter().all(Option::is_some)) {
-            self.floor = Some(oldest.at);
-            self.last.rotate_left(1);
-            self.last[CUTS_MAX - 1] = None;
+        if self.last.len() == CUTS_MAX {
+            self.floor = Some(self.last.remove(0).at);
         }
-        if let Some(free) = self.last.iter_mut().find(|cut| cut.is_none()) {
-            *free = Some(Cut { at, lost: 0, spurious: 0, marked });
-        }
+        self.last.reserve_exact(CUTS_MAX - self.last.len());
+        self.last.push(Cut { at, lost: 0, spurious: 0, marked });
         self.latest = Some(at);
     }
 
@@ -53,7 +52,7 @@ impl Cuts {
         if self.floor.is_some_and(|floor| sent <= floor) {
             return None;
         }
-        self.last.iter_mut().flatten().find(|cut| sent <= cut.at)
+        self.last.iter_mut().find(|cut| sent <= cut.at)
     }
 
     /// A packet was given up.
@@ -72,9 +71,8 @@ impl Cuts {
 
     /// Whether the latest cut that stands was a mistake; it is forgotten then. Ask again.
     pub(super) fn pop_mistake(&mut self) -> bool {
-        let latest = self.last.iter_mut().rev().find(|cut| cut.is_some());
-        let mistake = |cut: &Cut| !cut.marked && cut.lost > 0 && cut.spurious >= cut.lost;
-        latest.is_some_and(|slot| slot.take_if(|cut| mistake(cut)).is_some())
+        let is_mistake = |cut: &mut Cut| !cut.marked && cut.lost > 0 && cut.spurious >= cut.lost;
+        self.last.pop_if(is_mistake).is_some()
     }
 
     /// What left until now went another way: its losses are no congestion, and belong to no cut.
@@ -85,7 +83,7 @@ impl Cuts {
 
     /// None of them can be taken back any more.
     pub(super) fn stand(&mut self) {
-        self.last = [None; CUTS_MAX];
+        self.last.clear();
         self.floor = self.latest;
     }
 }

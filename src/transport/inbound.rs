@@ -1,10 +1,13 @@
 //! What arrives: packets to frames, and each frame to the part that it is for.
 
+use alloc::boxed::Box;
+
 use super::{
     acks::AckPolicy,
-    connection::{Connection, Event},
+    connection::{Connection, Cookie, Event},
     lifecycle::CloseReason,
     stream::StreamFault,
+    ticket::Ticket,
 };
 use crate::{
     endpoint::{Disposition, DropReason, RecvMeta},
@@ -14,8 +17,8 @@ use crate::{
     wire::{
         DecodeError,
         transport::{
-            COOKIE_BYTES_MAX, CloseCode, Features, Frame, Greeting, Packet, Reader, ResetToken,
-            StreamId, VERSION, expand_number,
+            CloseCode, Features, Frame, Greeting, Packet, Reader, ResetToken, StreamId, VERSION,
+            expand_number,
         },
     },
 };
@@ -194,6 +197,7 @@ impl Connection {
             }
             self.on_greeting(now, greeting);
             self.life.on_heard();
+            self.cookie = None;
             self.recovery.begin_skipping(Seed::new(self.identity.secret));
             // The acceptor may have used up what it may send to an address that it does not trust
             // yet: it must hear of us until it says that it has, even if we have nothing to say
@@ -212,16 +216,15 @@ impl Connection {
             return self.refuse("a challenge that answers nothing");
         }
         // Each packet of a flight was answered with a challenge; the first is enough.
-        if number < self.cookie.since {
+        let (taken, since) = self.cookie.as_ref().map_or((0, 0), |old| (old.taken, old.since));
+        if number < since {
             return self.refuse("a challenge to what was sent before the cookie");
         }
-        if self.cookie.taken >= COOKIES_MAX || cookie.len() > COOKIE_BYTES_MAX {
+        let Some(bytes) = Ticket::new(cookie).filter(|_| taken < COOKIES_MAX) else {
             return self.refuse("one challenge too many");
-        }
-        self.cookie.taken += 1;
-        self.cookie.since = self.recovery.next();
-        self.cookie.len = cookie.len();
-        self.cookie.bytes[..cookie.len()].copy_from_slice(cookie);
+        };
+        let since = self.recovery.next();
+        self.cookie = Some(Box::new(Cookie { bytes, taken: taken + 1, since }));
         // Nothing of what was sent so far has been kept.
         self.recovery.restart(now, number, &mut self.settled);
         self.settle();

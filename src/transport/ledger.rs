@@ -83,29 +83,37 @@ pub enum Fate {
 
 /// Entries for which memory is kept when nothing is on its way.
 const ENTRIES_KEPT: usize = 1024;
+/// Packets that want no ACK and are remembered behind one that does. A peer that acknowledges nothing
+/// and asks for one answer after the other gets no more of our memory than this.
+const QUIET_MAX: usize = 64;
 
 #[derive(Clone, Debug)]
 struct Entry {
+    number: u64,
     sent: Sent,
     fate: Fate,
-    /// Contents of all packets before it, counted from the beginning.
-    start: u64,
+    /// Contents of all packets before it, counted from the beginning, modulo 2^32.
+    start: u32,
     contents: u16,
 }
 
 /// The packets that are not settled, in the order of their numbers.
 ///
-/// A ring: finding a packet is an index, and in the steady state nothing is allocated. Packets that
-/// were declared lost stay until [`forget`](Self::forget) so that a late ACK can show the mistake.
+/// A ring: finding a packet is an index unless numbers were left out, and a search then, and in the
+/// steady state nothing is allocated. Packets that were declared lost stay until
+/// [`forget`](Self::forget) so that a late ACK can show the mistake.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// The number of the first entry.
-    first: u64,
+    /// The number of the next packet.
+    next: u64,
+    /// By ascending number.
     entries: VecDeque<Entry>,
+    /// Entries of packets that want no ACK.
+    quiet: usize,
     /// The contents of all entries, one after the other.
     contents: VecDeque<Content>,
-    /// Contents that were dropped from the front since the beginning.
-    dropped: u64,
+    /// Contents that were dropped from the front since the beginning, modulo 2^32.
+    dropped: u32,
     /// No packet below is on its way.
     lowest_flying: u64,
     in_flight_bytes: u64,
@@ -116,8 +124,9 @@ impl Ledger {
     /// Nothing sent; the next packet has the number `first`.
     pub const fn new(first: u64) -> Self {
         Self {
-            first,
+            next: first,
             entries: VecDeque::new(),
+            quiet: 0,
             contents: VecDeque::new(),
             dropped: 0,
             lowest_flying: first,
@@ -127,45 +136,55 @@ impl Ledger {
     }
 
     /// The number of the next packet.
-    pub fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
+    pub const fn next(&self) -> u64 {
+        self.next
     }
 
     /// Puts a packet down and returns its number.
     pub fn push(&mut self, sent: Sent, contents: impl IntoIterator<Item = Content>) -> u64 {
-        let number = self.next();
-        let start = self.dropped + self.contents.len() as u64;
+        let number = self.next;
+        self.next += 1;
+        if !sent.eliciting && self.quiet >= QUIET_MAX {
+            return number;
+        }
+        let before = self.contents.len();
         self.contents.extend(contents);
-        let count = self.dropped + self.contents.len() as u64 - start;
-        let contents = u16::try_from(count).expect("a datagram has fewer than 65,536 frames");
+        let contents = u16::try_from(self.contents.len() - before)
+            .expect("a datagram has fewer than 65,536 frames");
+        let before = u32::try_from(before).expect("memory ends before");
+        let start = self.dropped.wrapping_add(before);
         if sent.eliciting {
             self.in_flight_bytes += u64::from(sent.bytes);
             self.flying += 1;
         }
         let fate = if sent.eliciting { Fate::Flying } else { Fate::Acked };
-        self.entries.push_back(Entry { sent, fate, start, contents });
+        self.entries.push_back(Entry { number, sent, fate, start, contents });
         if !sent.eliciting {
+            self.quiet += 1;
             self.settle();
         }
         number
     }
 
     /// Leaves a number out: nobody can acknowledge it.
-    pub fn skip(&mut self) {
-        let nothing = Sent {
-            at: Instant::ZERO,
-            bytes: 0,
-            eliciting: false,
-            app_limited: false,
-            marked: false,
-            stamp: Stamp::default(),
-        };
-        self.push(nothing, []);
+    pub const fn skip(&mut self) {
+        self.next += 1;
+    }
+
+    /// The place of the first packet whose number is not below `number`.
+    fn place(&self, number: u64) -> usize {
+        let Some(front) = self.entries.front() else { return 0 };
+        let ahead = usize::try_from(number.saturating_sub(front.number)).unwrap_or(usize::MAX);
+        // Numbers that were left out are few, and mostly there is none.
+        match self.entries.get(ahead) {
+            Some(entry) if entry.number == number => ahead,
+            _ => self.entries.partition_point(|entry| entry.number < number),
+        }
     }
 
     fn index(&self, number: u64) -> Option<usize> {
-        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        (at < self.entries.len()).then_some(at)
+        let at = self.place(number);
+        self.entries.get(at).is_some_and(|entry| entry.number == number).then_some(at)
     }
 
     /// The packet of this number and what became of it; `None` when it is settled or was never sent.
@@ -177,9 +196,9 @@ impl Ledger {
     pub fn contents(&self, number: u64) -> impl Iterator<Item = &Content> {
         let at = self.index(number);
         let range = at.map_or(0..0, |at| {
-            let start =
-                usize::try_from(self.entries[at].start - self.dropped).unwrap_or(usize::MAX);
-            start..start + usize::from(self.entries[at].contents)
+            let Entry { start, contents, .. } = self.entries[at];
+            let start = start.wrapping_sub(self.dropped) as usize;
+            start..start + usize::from(contents)
         });
         self.contents.range(range)
     }
@@ -189,24 +208,18 @@ impl Ledger {
         &self,
         numbers: Range<u64>,
     ) -> impl DoubleEndedIterator<Item = (u64, &Sent, Fate)> {
-        let bound = |number: u64| {
-            usize::try_from(number.saturating_sub(self.first))
-                .unwrap_or(usize::MAX)
-                .min(self.entries.len())
-        };
-        let from = bound(numbers.start);
-        let entries = self.entries.range(from..bound(numbers.end).max(from));
-        let first = self.first + from as u64;
-        entries.enumerate().map(move |(at, entry)| (first + at as u64, &entry.sent, entry.fate))
+        let from = self.place(numbers.start);
+        let entries = self.entries.range(from..self.place(numbers.end).max(from));
+        entries.map(|entry| (entry.number, &entry.sent, entry.fate))
     }
 
     /// The packets on their way with numbers below `end`, lowest first.
     pub fn flying_below(&mut self, end: u64) -> impl Iterator<Item = (u64, &Sent)> {
-        let settled = self.range(self.lowest_flying..self.next());
-        let settled = settled.take_while(|&(_, _, fate)| fate != Fate::Flying).count();
-        self.lowest_flying = self.lowest_flying.max(self.first) + settled as u64;
-        let flying = self.range(self.lowest_flying..end);
-        flying.filter(|&(_, _, fate)| fate == Fate::Flying).map(|(number, sent, _)| (number, sent))
+        let is_flying = |&(_, _, fate): &(u64, &Sent, Fate)| fate == Fate::Flying;
+        let lowest = self.range(self.lowest_flying..self.next).find(is_flying);
+        self.lowest_flying = lowest.map_or(self.next, |(number, ..)| number);
+        let flying = self.range(self.lowest_flying..end).filter(is_flying);
+        flying.map(|(number, sent, _)| (number, sent))
     }
 
     /// Says what became of a packet. Returns what was thought before; `None` when it is settled.
@@ -247,9 +260,9 @@ impl Ledger {
 
     fn pop(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
-        self.first += 1;
+        self.quiet -= usize::from(!entry.sent.eliciting);
         self.contents.drain(..usize::from(entry.contents));
-        self.dropped += u64::from(entry.contents);
+        self.dropped = self.dropped.wrapping_add(u32::from(entry.contents));
     }
 
     /// Bytes of packets that are on their way and want to be acknowledged.
@@ -279,8 +292,8 @@ impl Ledger {
     }
 
     /// The lowest number that is not settled.
-    pub const fn first(&self) -> u64 {
-        self.first
+    pub fn first(&self) -> u64 {
+        self.entries.front().map_or(self.next, |entry| entry.number)
     }
 }
 

@@ -354,7 +354,7 @@ impl Connection {
         };
         let packet = match self.speaks() {
             Speaks::Open => {
-                let cookie = &self.cookie.bytes[..self.cookie.len];
+                let cookie = self.cookie.as_ref().map_or(&[][..], |cookie| cookie.bytes.bytes());
                 Packet::Open { to, greeting: greeting(self.offered), cookie, frames: &[] }
             }
             Speaks::Accept => {

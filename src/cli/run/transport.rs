@@ -48,7 +48,7 @@ pub(super) struct TransportArgs {
     remembered: bool,
     /// How often the first small flights leave once more; without it 2
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=4))]
-    copies: Option<u32>,
+    copies: Option<u8>,
     /// The window to begin with, such as 128KiB, paced; without it the controller's own
     #[arg(long, value_name = "SIZE")]
     start_window: Option<ByteSize>,

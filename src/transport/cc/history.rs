@@ -1,27 +1,31 @@
 //! What a controller was before its last cuts.
 
+use alloc::vec::Vec;
+
 use crate::transport::cuts::CUTS_MAX;
 
-/// The states before the last few cuts, for taking them back from the latest on.
+/// The states before the last few cuts, for taking them back from the latest on. Most connections
+/// are never cut, and hold nothing here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct History<T>([Option<T>; CUTS_MAX]);
+pub(super) struct History<T>(Vec<T>);
 
 impl<T: Copy> History<T> {
     pub(super) const fn new() -> Self {
-        Self([None; CUTS_MAX])
+        Self(Vec::new())
     }
 
     /// The state before a cut; the oldest is forgotten if there are too many.
     pub(super) fn push(&mut self, state: T) {
-        self.0.rotate_left(1);
-        self.0[CUTS_MAX - 1] = Some(state);
+        if self.0.len() == CUTS_MAX {
+            self.0.remove(0);
+        }
+        self.0.reserve_exact(CUTS_MAX - self.0.len());
+        self.0.push(state);
     }
 
     /// The state before the latest cut, which is forgotten.
     pub(super) fn pop(&mut self) -> Option<T> {
-        let state = self.0[CUTS_MAX - 1].take();
-        self.0.rotate_right(1);
-        state
+        self.0.pop()
     }
 }
 

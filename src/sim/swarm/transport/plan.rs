@@ -262,7 +262,7 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
 /// How connections begin: copies, windows, tickets, early data.
 fn beginning(rng: &mut Rng, config: &mut HostConfig) {
     let connection = &mut config.connection;
-    connection.first_copies = u32::try_from(rng.below(5)).unwrap_or(0);
+    connection.first_copies = u8::try_from(rng.below(5)).unwrap_or(0);
     connection.copy_pause = time(rng, MS, 50 * MS);
     if rng.below(3) > 0 {
         let least = 2 * connection.packet_bytes as u64;
