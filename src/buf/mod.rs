@@ -9,6 +9,6 @@ mod ranges;
 mod recv;
 mod send;
 
-pub use ranges::{RangeSet, RangesFull};
+pub use ranges::{Descent, RangeSet, RangesFull};
 pub use recv::{InsertError, RecvBuffer};
 pub use send::{SendBuffer, WholeSlot};

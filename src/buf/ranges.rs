@@ -21,6 +21,13 @@ pub struct RangeSet {
     ranges_max: usize,
 }
 
+/// How far down a walk through a [`RangeSet`] has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Descent {
+    /// Ranges from here on begin above everything that will still be asked about.
+    above: usize,
+}
+
 /// One more range than a [`RangeSet`] may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangesFull;
@@ -157,6 +164,36 @@ impl RangeSet {
             }
             None
         })
+    }
+
+    /// Begins a walk from the highest range down, for [`has_all`](Self::has_all).
+    pub const fn descend(&self) -> Descent {
+        Descent { above: self.ranges.len() }
+    }
+
+    /// Whether it has all numbers of `range`. Of the ranges asked about on one walk each lies below the
+    /// one before; then all answers together take one pass over the set. Numbers that were asked
+    /// about may be inserted on the way.
+    ///
+    /// ```
+    /// # use rdtp::buf::RangeSet;
+    /// let mut seen = RangeSet::new(8);
+    /// for known in [2..5, 7..9] {
+    ///     seen.insert(known).unwrap();
+    /// }
+    /// let mut walk = seen.descend();
+    /// assert!(!seen.has_all(&(8..10), &mut walk));
+    /// assert!(seen.has_all(&(7..8), &mut walk));
+    /// assert!(seen.has_all(&(3..5), &mut walk));
+    /// ```
+    pub fn has_all(&self, range: &Range<u64>, walk: &mut Descent) -> bool {
+        while let Some(known) = walk.above.checked_sub(1).and_then(|at| self.ranges.get(at)) {
+            if known.start <= range.start {
+                return range.end <= known.end;
+            }
+            walk.above -= 1;
+        }
+        false
     }
 
     /// Whether it has `number`.

@@ -2,7 +2,12 @@
 
 use core::time::Duration;
 
-use crate::{buf::RangeSet, ecn::Ecn, time::Instant, wire::transport::EcnCounts};
+use crate::{
+    buf::RangeSet,
+    ecn::Ecn,
+    time::Instant,
+    wire::transport::{ACK_RANGES_MAX, EcnCounts},
+};
 
 /// How acknowledgements are held back and merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +40,7 @@ impl Acks {
     /// smaller than the reordering of the path costs throughput (quinn 2710).
     pub const SEEN_SPAN: u64 = 1 << 16;
     /// Ranges of numbers that are remembered.
-    pub const RANGES_MAX: usize = 256;
+    pub const RANGES_MAX: usize = ACK_RANGES_MAX;
 
     /// Nothing arrived yet.
     pub const fn new(policy: AckPolicy) -> Self {

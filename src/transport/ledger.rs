@@ -358,6 +358,49 @@ mod tests {
     }
 
     #[test]
+    fn numbers_may_be_left_out() {
+        let mut ledger = Ledger::new(10);
+        for number in [10, 12, 13, 17] {
+            (ledger.next()..number).for_each(|_| ledger.skip());
+            assert_eq!(ledger.push(sent(number, 1, true), [ack_of(number)]), number);
+        }
+        let found = |ledger: &Ledger| {
+            let known = (9..20).filter(|&number| ledger.get(number).is_some());
+            known.collect::<Vec<_>>()
+        };
+        assert_eq!(found(&ledger), [10, 12, 13, 17]);
+        for number in [10, 12, 13, 17] {
+            assert_eq!(ledger.contents(number).collect::<Vec<_>>(), [&ack_of(number)]);
+        }
+        let numbers =
+            |ledger: &Ledger, range| ledger.range(range).map(|(n, ..)| n).collect::<Vec<_>>();
+        assert_eq!(numbers(&ledger, 11..17), [12, 13]);
+        ledger.set(10, Fate::Acked);
+        ledger.set(13, Fate::Lost);
+        ledger.forget(Instant::ZERO);
+        assert_eq!((ledger.first(), found(&ledger)), (12, [12, 13, 17].to_vec()));
+        let flying = |ledger: &mut Ledger, end| {
+            ledger.flying_below(end).map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(flying(&mut ledger, 18), [12, 17]);
+        assert_eq!(flying(&mut ledger, 17), [12]);
+    }
+
+    #[test]
+    fn little_is_kept_behind_a_packet_that_nobody_acknowledges() {
+        let mut ledger = Ledger::new(0);
+        ledger.push(sent(0, 10, true), []);
+        (1..10_000).for_each(|n| assert_eq!(ledger.push(sent(n, 10, false), [ack_of(n)]), n));
+        assert_eq!(ledger.len(), 1 + QUIET_MAX);
+        assert_eq!(ledger.push(sent(10_000, 10, true), []), 10_000);
+        ledger.set(0, Fate::Acked);
+        ledger.forget(Instant::ZERO);
+        assert_eq!((ledger.first(), ledger.len()), (10_000, 1));
+        ledger.push(sent(10_001, 10, false), [ack_of(1)]);
+        assert_eq!(ledger.contents(10_001).count(), 1, "there is room again");
+    }
+
+    #[test]
     fn packets_that_want_no_ack_do_not_fly() {
         let mut ledger = Ledger::new(0);
         ledger.push(sent(0, 10, false), [ack_of(1)]);

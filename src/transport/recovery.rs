@@ -214,11 +214,8 @@ impl Recovery {
         settled: &mut Settled,
     ) -> Result<bool, NeverSent> {
         let largest = ack.ranges.largest();
-        if self.names_what_never_left(ack) {
-            return Err(NeverSent);
-        }
         let in_flight_bytes = self.ledger.in_flight_bytes();
-        let newly = self.take_ranges(now, ack, settled);
+        let newly = self.take_ranges(now, ack, settled)?;
         self.undo_if_mistaken(now);
         let bytes = newly.bytes;
         if newly.newest.is_some() {
@@ -272,18 +269,28 @@ impl Recovery {
         Ok(true)
     }
 
-    /// Whether an ACK is of packets that were never sent. Who sends one has not received what was.
-    fn names_what_never_left(&self, ack: &Ack<'_>) -> bool {
-        let is_skipped = |skips: &Skips| ack.ranges.iter().any(|range| skips.contains(&range));
-        ack.ranges.largest() >= self.ledger.next() || self.skips.as_ref().is_some_and(is_skipped)
-    }
-
-    /// Goes through the numbers that were not known to be acknowledged.
-    fn take_ranges(&mut self, now: Instant, ack: &Ack<'_>, settled: &mut Settled) -> Newly {
+    /// Goes through the numbers that were not known to be acknowledged. An error when there are any
+    /// that were never sent: whoever acknowledges those has not received what was.
+    fn take_ranges(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        settled: &mut Settled,
+    ) -> Result<Newly, NeverSent> {
+        if ack.ranges.largest() >= self.ledger.next() {
+            return Err(NeverSent);
+        }
         let mut newly = Newly::default();
         let first = self.ledger.first();
         let mut known = mem::replace(&mut self.known, RangeSet::new(usize::MAX));
+        let mut walk = known.descend();
         for range in ack.ranges.iter() {
+            if known.has_all(&range, &mut walk) {
+                continue;
+            }
+            if self.skips.as_ref().is_some_and(|skips| skips.contains(&range)) {
+                return Err(NeverSent);
+            }
             let range = range.start.max(first)..range.end;
             if range.is_empty() {
                 break;
@@ -295,7 +302,7 @@ impl Recovery {
             known.insert(range).unwrap_or_default();
         }
         self.known = known;
-        newly
+        Ok(newly)
     }
 
     /// Takes note that a packet was acknowledged, for the first time.

@@ -47,7 +47,7 @@ pub(super) struct TransportArgs {
     #[arg(long)]
     remembered: bool,
     /// How often the first small flights leave once more; without it 2
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=4))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=4))]
     copies: Option<u8>,
     /// The window to begin with, such as 128KiB, paced; without it the controller's own
     #[arg(long, value_name = "SIZE")]

@@ -20,6 +20,10 @@ pub struct EcnCounts {
     pub ce: u64,
 }
 
+/// The most ranges of an ACK: as many as a receiver remembers. Reading a range costs the sender a few
+/// nanoseconds, so whoever sends more than anybody needs is refused.
+pub const ACK_RANGES_MAX: usize = 256;
+
 /// Which packets arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack<'a> {
@@ -32,7 +36,7 @@ pub struct Ack<'a> {
 }
 
 /// Ranges of packet numbers as they lie in a packet, highest first. Checked when they were decoded:
-/// ascending numbers within 62 bits, gaps between ranges.
+/// ascending numbers within 62 bits, gaps between ranges, no more than [`ACK_RANGES_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AckRanges<'a> {
     largest: u64,
@@ -69,6 +73,9 @@ impl<'a> AckRanges<'a> {
         const BELOW_ZERO: DecodeError = DecodeError::Field("an ACK reaches below packet 0");
         let largest = reader.varint()?;
         let more = reader.varint()?;
+        if more >= ACK_RANGES_MAX as u64 {
+            return Err(DecodeError::Field("an ACK has more than 256 ranges"));
+        }
         let start = *reader;
         let mut lowest = largest.checked_sub(reader.varint()?).ok_or(BELOW_ZERO)?;
         for _ in 0..more {
@@ -129,7 +136,7 @@ impl<'a> Ack<'a> {
         let mut count = 1_u64;
         for (gap, run) in gaps(seen) {
             len += varint::len(gap) + varint::len(run);
-            if len > room.min(writer.room()) || count > MORE_MAX {
+            if len > room.min(writer.room()) || count >= ACK_RANGES_MAX as u64 {
                 break;
             }
             count += 1;
@@ -149,9 +156,6 @@ impl<'a> Ack<'a> {
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 }
-
-/// The most ranges beside the first, so that their count takes at most two bytes.
-const MORE_MAX: u64 = 0x3fff;
 
 /// After the highest range: the gap above each range less one, and the range's length less one.
 fn gaps(seen: &RangeSet) -> impl Iterator<Item = (u64, u64)> {

@@ -40,7 +40,7 @@ pub mod layout;
 mod packet;
 mod params;
 
-pub use ack::{Ack, AckRanges, EcnCounts};
+pub use ack::{ACK_RANGES_MAX, Ack, AckRanges, EcnCounts};
 pub use anatomy::anatomy;
 pub use cursor::{Reader, Writer};
 pub use dissect::{Dissection, Field, dissect};

@@ -184,6 +184,25 @@ fn frame() -> impl Strategy<Value = Frame<'static>> {
     ]
 }
 
+/// As many ranges as a receiver may remember, and not one more.
+#[test]
+fn an_ack_has_a_limit() {
+    let decode = |more: u64| {
+        let mut space = [0; 2000];
+        let mut writer = Writer::new(&mut space);
+        let head = [0, 10_000, more, 0].into_iter();
+        writer.u8(0x02);
+        head.chain((0..more * 2).map(|_| 0)).for_each(|value| writer.varint(value));
+        let bytes = writer.written().to_vec();
+        Frame::decode(&mut Reader::new(&bytes)).map(|frame| match frame {
+            Frame::Ack(ack) => ack.ranges.iter().count(),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(decode(ACK_RANGES_MAX as u64 - 1), Ok(ACK_RANGES_MAX));
+    assert!(decode(ACK_RANGES_MAX as u64).is_err());
+}
+
 proptest! {
     #[test]
     fn frames_come_back(frames in prop::collection::vec(frame(), 0..12)) {
