@@ -104,9 +104,9 @@ fn delays(config: HostConfig, network: &str, seeds: u64, ordered: bool) -> Times
             world.pass(at);
             chat.sent_at.push(at);
             send(world.endpoint_mut(client), id, one);
-            at = at + PAUSE;
+            at += PAUSE;
         }
-        world.run(at + Duration::from_secs(60), &mut (), &mut chat);
+        world.run(at + Duration::from_mins(1), &mut (), &mut chat);
         assert_eq!(chat.delays_ms.len(), MESSAGES - WARM_UP, "all arrived");
         all.extend(chat.delays_ms);
     }

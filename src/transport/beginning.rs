@@ -34,8 +34,6 @@ pub(super) struct Beginning {
     pub(super) copies: Copies,
     /// The acceptor's application hears nothing yet.
     muted: bool,
-    /// This host gives tickets.
-    gives: bool,
     /// Limits of an earlier connection are in use.
     recalled: bool,
     given: Given,
@@ -47,6 +45,8 @@ pub(super) struct Beginning {
 /// Tickets on their way out.
 #[derive(Clone, Debug, Default)]
 struct Given {
+    /// This host gives tickets.
+    gives: bool,
     /// The last one, until the peer has it.
     ticket: Option<Box<Ticket>>,
     pending: bool,
@@ -60,16 +60,13 @@ impl Beginning {
         Self {
             copies: Copies::new(config.first_copies, config.copy_pause),
             muted: acceptor,
-            gives: false,
             recalled: false,
             given: Given::default(),
             ticket: None,
             news: false,
         }
     }
-}
 
-impl Beginning {
     /// The packet that held a ticket arrived. It may have been an earlier one, which is as good.
     pub(super) fn on_ticket_acked(&mut self) {
         if !self.given.pending {
@@ -136,7 +133,7 @@ impl Connection {
     /// What the opener's ticket says of the path, if it brought one, who is heard early, and whether
     /// the opener gets a ticket itself.
     pub(super) fn vouch(&mut self, ticket: Option<&KnownPath>, early: EarlyData, gives: bool) {
-        self.beginning.gives = gives;
+        self.beginning.given.gives = gives;
         if let Some(path) = ticket.filter(|path| !path.rtt.is_zero()) {
             self.recovery.remember(path);
         }
@@ -212,9 +209,8 @@ impl Connection {
 
     /// The path that a new ticket is to tell of, when one is due.
     pub(super) fn wants_ticket(&self) -> Option<KnownPath> {
-        let Given { pending, count, window_bytes, .. } = &self.beginning.given;
-        if !self.beginning.gives || !self.life.is_established() || *pending || *count >= TICKETS_MAX
-        {
+        let Given { gives, pending, count, window_bytes, .. } = &self.beginning.given;
+        if !gives || !self.life.is_established() || *pending || *count >= TICKETS_MAX {
             return None;
         }
         let unknown = KnownPath { rtt: core::time::Duration::ZERO, window_bytes: 0 };
@@ -227,6 +223,7 @@ impl Connection {
     pub(super) fn give_ticket(&mut self, ticket: Ticket, path: &KnownPath) {
         let given = &mut self.beginning.given;
         *given = Given {
+            gives: true,
             ticket: Some(Box::new(ticket)),
             pending: true,
             count: given.count + 1,

@@ -76,7 +76,7 @@ impl Memories {
         let older = old.filter(same_limits).and_then(|old| old.ticket);
         let path = memory.path.or(old.and_then(|old| old.path));
         let ticket = memory.ticket.or(older);
-        self.of.insert(peer, PathMemory { ticket, path, ..memory });
+        self.of.insert(peer, PathMemory { path, ticket, ..memory });
         self.order.push_back(peer);
     }
 

@@ -105,18 +105,18 @@ impl Tickets {
         ticket: &[u8],
     ) -> Option<KnownPath> {
         let (fields, proof) = ticket.split_at_checked(FIELDS_BYTES)?;
-        let (&[a, b, c, d], rest) = fields.split_first_chunk::<4>()?;
+        let (made, rest) = fields.split_first_chunk::<4>()?;
         let (name, rest) = rest.split_first_chunk::<8>()?;
-        let (&[e, f, g, h], window) = rest.split_first_chunk::<4>()?;
+        let (rtt, window) = rest.split_first_chunk::<4>()?;
         let window = u32::from_be_bytes(*window.as_array::<4>()?);
-        let age = second(now).checked_sub(u32::from_be_bytes([a, b, c, d]))?;
+        let age = second(now).checked_sub(u32::from_be_bytes(*made))?;
         let fresh = Duration::from_secs(age.into()) < self.lifetime;
         let ours = super::cookie::same(proof, &self.proof(fields, ip, params));
         if !fresh || !ours || !self.used.insert(now, self.lifetime, u64::from_be_bytes(*name)) {
             return None;
         }
         Some(KnownPath {
-            rtt: Duration::from_micros(u32::from_be_bytes([e, f, g, h]).into()),
+            rtt: Duration::from_micros(u32::from_be_bytes(*rtt).into()),
             window_bytes: u64::from(window) * WINDOW_UNIT,
         })
     }

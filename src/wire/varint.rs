@@ -32,17 +32,6 @@ pub(crate) fn encode(value: u64, out: &mut [u8]) -> usize {
 /// Reads the integer at the front of `bytes`: its value and its length. `None` when `bytes` ends
 /// before it does.
 pub(crate) fn decode(bytes: &[u8]) -> Option<(u64, usize)> {
-    match *bytes {
-        [first @ ..=0x3f, ..] => Some((u64::from(first), 1)),
-        [first @ ..=0x7f, second, ..] => {
-            Some((u64::from(first & 0x3f) << 8 | u64::from(second), 2))
-        }
-        _ => decode_long(bytes),
-    }
-}
-
-/// [`decode`] of the lengths 4 and 8, and of bytes that end too early.
-fn decode_long(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
     let len = 1 << (first >> 6);
     let rest = bytes.get(1..len)?;

@@ -26,6 +26,11 @@ use crate::{
 /// One way, on the wire of these tests.
 const WAY: Duration = Duration::from_millis(10);
 const MS: Duration = Duration::from_millis(1);
+
+/// A millisecond before so many ways are over.
+fn almost(ways: u32) -> Duration {
+    (WAY * ways).saturating_sub(MS)
+}
 const STREAM: StreamId = StreamId::new(0, false);
 /// More than a stranger may send before it has heard of limits.
 const MUCH: u64 = 40_000;
@@ -109,7 +114,7 @@ fn an_acceptor_answers_three_times_and_no_more_than_threefold() {
 fn nothing_is_heard_before_the_opener_has_answered() {
     let mut wire = Wire::new(HostConfig::default(), HostConfig::default());
     let id = say(&mut wire, 500);
-    wire.pass(WAY * 3 - MS);
+    wire.pass(almost(3));
     assert_eq!(wire.events[1], []);
     let connection = accepted(&wire);
     assert_eq!(wire.read(1, connection, STREAM), (vec![], ReadError::Blocked));
@@ -124,14 +129,14 @@ fn with_a_ticket_much_is_heard_after_one_way_and_answered_at_once() {
     let mut wire = met(HostConfig { cookies, ..early(EarlyData::WithTicket) });
     say(&mut wire, MUCH);
     // Paced over the round trip that is remembered.
-    wire.pass(WAY * 2 - MS);
+    wire.pass(almost(2));
     let id = accepted(&wire);
     assert!(wire.at(1, id).is_replayable(), "perhaps it is old");
     assert_eq!(hear(&mut wire), MUCH);
     // No bound of three for one: the address was shown to be the client's.
     let sent = wire.sent[1].1;
     wire.at(1, id).write(STREAM, &vec![7; 300_000]).unwrap();
-    wire.pass(WAY - MS);
+    wire.pass(almost(1));
     assert!(wire.sent[1].1 - sent > 14_720, "{} bytes", wire.sent[1].1 - sent);
     wire.pass(WAY * 3);
     assert!(!wire.at(1, id).is_replayable());
@@ -144,7 +149,7 @@ fn a_ticket_without_early_data_spares_the_cookie_only() {
     let cookies = CookiePolicy::Always;
     let mut wire = met(HostConfig { cookies, ..early(EarlyData::Never) });
     say(&mut wire, 500);
-    wire.pass(WAY * 3 - MS);
+    wire.pass(almost(3));
     assert_eq!(wire.events[1], []);
     wire.pass(MS * 2);
     assert_eq!(hear(&mut wire), 500);
@@ -200,7 +205,7 @@ fn a_ticket_that_is_worth_nothing_costs_a_round_trip() {
         }
         wire.hosts[1] = Host::new(config, Secret::new([2; 16]), Seed::new(99)).unwrap();
         let id = say(&mut wire, MUCH);
-        wire.pass(WAY * 2 - MS);
+        wire.pass(almost(2));
         assert_eq!(wire.hosts[1].connections().count(), 0, "it asks for a cookie first");
         let mut heard = 0;
         for _ in 0..100 {
@@ -244,7 +249,7 @@ fn a_ticket_is_kept_by_the_opener_and_given_by_the_acceptor() {
 fn second_upload(config: HostConfig, before: &str, after: &str, bytes: u64) -> (u128, u64) {
     let seed = Seed::new(3);
     let (mut world, mut run) = upload(config, before, 3, 4_000_000, 0);
-    run.run(&mut world, Duration::from_secs(60));
+    run.run(&mut world, Duration::from_mins(1));
     let memory = {
         let now = world.now();
         let connection = world.endpoint(run.client).get(run.id).unwrap();
@@ -257,7 +262,7 @@ fn second_upload(config: HostConfig, before: &str, after: &str, bytes: u64) -> (
     world.endpoint_mut(run.client).remember(rdtp::sim::World::address(1), memory);
     let begin = world.now();
     run.again(&mut world, bytes);
-    run.run(&mut world, begin.since_epoch() + Duration::from_secs(60));
+    run.run(&mut world, begin.since_epoch() + Duration::from_mins(1));
     let connection = world.endpoint(run.client).get(run.id).unwrap();
     let lost = connection.recovery().stats().lost_packets;
     ((run.delivered_at.unwrap() - begin).as_millis(), lost)
@@ -321,7 +326,7 @@ fn repair_over_bad_networks() {
         let connection = Config { repair_percent: 100, ..Config::default() };
         let config = HostConfig { connection, ..HostConfig::default() };
         let (mut world, mut run) = upload(config, network, seed, 60_000, 60_000);
-        run.run(&mut world, Duration::from_secs(60));
+        run.run(&mut world, Duration::from_mins(1));
         assert!(run.done_at.is_some(), "seed {seed}");
     }
 }

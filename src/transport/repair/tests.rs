@@ -1,6 +1,6 @@
 //! Sums from one side, and what the other makes of them.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
@@ -21,8 +21,11 @@ fn index(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
+/// A repair packet: its number, what it says to hold (from, span, stride), and the sum.
+type Leaving = (u64, (u64, u64, u64), Vec<u8>);
+
 /// The repair packets that leave now, as they are numbered from `number` on.
-fn leave(sender: &mut RepairSender, mut number: u64) -> Vec<(u64, (u64, u64, u64), Vec<u8>)> {
+fn leave(sender: &mut RepairSender, mut number: u64) -> Vec<Leaving> {
     let mut all = Vec::new();
     while sender.is_leaving() {
         let Some(Frame::Repair { behind, span, stride, sum }) = sender.next(number) else { break };
@@ -204,5 +207,5 @@ fn a_sum_has_the_lengths_in_front() {
     assert_eq!(sum, [0, 3, 1, 2, 3]);
     add(&mut sum, &[1, 2]);
     assert_eq!(sum, [0, 1, 0, 0, 3]);
-    assert_eq!(summand(&vec![9; DATA_HEADER_BYTES + 1]), [9]);
+    assert_eq!(summand(&[9; DATA_HEADER_BYTES + 1]), [9]);
 }

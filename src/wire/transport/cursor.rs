@@ -61,6 +61,11 @@ impl<'a> Reader<'a> {
 
     /// A variable-length integer (RFC 9000 section 16) in its shortest form.
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Most are small.
+        if let [first @ ..=0x3f, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*first));
+        }
         let short = DecodeError::Short { needed: 1, got: self.rest.len() };
         let (value, len) = varint::decode(self.rest).ok_or(short)?;
         if len != varint::len(value) {

@@ -122,7 +122,7 @@ impl Upload {
         let id = host.open(Instant::ZERO, World::address(SERVER.0));
         if let Some(connection) = host.get_mut(id) {
             let stream = connection.open_stream(0)?;
-            connection.write(stream, &[0; MEETING_BYTES])?;
+            connection.write(stream, &vec![0; MEETING_BYTES])?;
             connection.finish(stream)?;
         }
         let met = Cell::new(false);
