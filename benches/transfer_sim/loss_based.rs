@@ -1,7 +1,6 @@
 //! Controllers that take every loss for congestion, held against their formulas and Linux.
 
 use rdtp::{
-    sim::World,
     time::Instant,
     transport::{cc::Algorithm, stats::Stats},
 };

@@ -91,6 +91,14 @@ impl Bbr {
         self.cycle.wait = WAIT + Duration::from_nanos((mixed >> 1) % nanos(WAIT_SPREAD));
     }
 
+    /// Beside others there are no probes to count the age of the bandwidth by.
+    pub(super) fn advance_bw(&mut self, now: Instant) {
+        if now > self.cycle.since + self.cycle.wait {
+            self.cycle.since = now;
+            self.model.max_bw.advance();
+        }
+    }
+
     /// StartProbeBW_CRUISE.
     pub(super) fn enter_cruise(&mut self) {
         self.state = State::Cruise;
@@ -176,8 +184,7 @@ impl Bbr {
 
     /// Whether there is a queue, and no more arrives than before the probe.
     fn is_probe_in_vain(&self, ack: &AckSample) -> bool {
-        !self.is_contested(ack.now)
-            && self.model.rounds.count > self.cycle.up_round
+        self.model.rounds.count > self.cycle.up_round
             && self.rtt_excess(ack) > self.queue_sign(8)
             && !self.is_growing()
     }

@@ -14,6 +14,7 @@
 //! - A probe ends when there is a queue and no more arrives, not only after three rounds.
 //! - A round trip that is as short as the least within a sixty-fourth confirms it.
 
+mod contest;
 mod cycle;
 mod filter;
 mod loss;
@@ -26,6 +27,7 @@ mod tests;
 use core::time::Duration;
 
 use self::{
+    contest::Contest,
     cycle::Cycle,
     loss::{Bounds, Losses},
     model::{Model, hundredths, rate, volume},
@@ -43,8 +45,6 @@ const MARGIN: u64 = 1;
 /// The window in bandwidth-delay products, in hundredths: DefaultCwndGain, and in the up phase.
 const WINDOW_GAIN: u64 = 200;
 const WINDOW_GAIN_UP: u64 = 130;
-/// The same beside somebody who fills the queue, as in the draft.
-const WINDOW_GAIN_CONTEST: u64 = 225;
 /// A difference in round trips below which there is no telling a queue from a late timer.
 const CLOCK: Duration = Duration::from_millis(1);
 /// What a path may lose by itself, in hundredths: by default, and where losses are known to be the
@@ -60,10 +60,6 @@ const QUIET: u64 = 92;
 const OWN_PACKETS: u64 = 8;
 const YIELD: u64 = 96;
 const PRESS: u64 = 102;
-/// Two overflows of the queue within this time, and not of one and the same moment, make it contested
-/// for as long.
-const CONTEST: Duration = Duration::from_secs(10);
-const CONTEST_MIN: Duration = Duration::from_millis(500);
 /// What it keeps at least of the bandwidth, in hundredths: the queue may be a longer path.
 const YIELD_MOST: u64 = 50;
 
@@ -81,6 +77,8 @@ enum State {
     Refill,
     Up,
     ProbeRtt,
+    /// Beside somebody who fills the queue; see [`contest`].
+    Contest,
 }
 
 impl State {
@@ -90,7 +88,7 @@ impl State {
             Self::Startup => 277,
             Self::Drain => 50,
             Self::Down => 90,
-            Self::Cruise | Self::Refill | Self::ProbeRtt => 100,
+            Self::Cruise | Self::Refill | Self::ProbeRtt | Self::Contest => 100,
             Self::Up => 125,
         }
     }
@@ -133,9 +131,7 @@ pub struct Bbr {
     round_excess: Duration,
     /// Whether the queue is shorter than this flow's share of it.
     presses: bool,
-    /// When a queue last overflowed between probes, and until when somebody is taken to fill it.
-    overflow_at: Option<Instant>,
-    contested_until: Option<Instant>,
+    contest: Contest,
     delivered_bytes: u64,
     in_flight_bytes: u64,
     /// What was before the last losses, in case they were none: SaveStateUponLoss.
@@ -167,8 +163,7 @@ impl Bbr {
             queueing: false,
             round_excess: Duration::ZERO,
             presses: false,
-            overflow_at: None,
-            contested_until: None,
+            contest: Contest::default(),
             delivered_bytes: 0,
             in_flight_bytes: 0,
             undo_state: None,
@@ -239,7 +234,7 @@ impl Bbr {
 
     /// AdaptLowerBoundsFromCongestion: once a round, when nothing is being probed.
     fn adapt_short(&mut self, ack: &AckSample) {
-        if self.state.is_probing() {
+        if self.state.is_probing() || self.state == State::Contest {
             return;
         }
         let too_high = self.losses.round_is_too_high(PLACES, self.mss);
@@ -253,26 +248,9 @@ impl Bbr {
             let (max_bw, flight) = (self.model.max_bw.greatest(), ack.in_flight_bytes);
             self.bounds.lower(&self.losses, max_bw, self.window.min(flight), overflow);
             if overflow {
-                self.contest(ack.now);
+                self.note_overflow(ack);
             }
         }
-    }
-
-    /// A queue overflowed although this flow was not probing. Somebody who fills queues until they do
-    /// does it again and again; giving way to him would be to leave.
-    fn contest(&mut self, now: Instant) {
-        let since = self.overflow_at.map(|at| now - at);
-        if since.is_some_and(|since| since < CONTEST_MIN) {
-            return;
-        }
-        if since.is_some_and(|since| since < CONTEST) {
-            self.contested_until = Some(now + CONTEST);
-        }
-        self.overflow_at = Some(now);
-    }
-
-    fn is_contested(&self, now: Instant) -> bool {
-        self.contested_until.is_some_and(|until| now < until)
     }
 
     /// Beyond the draft: between probes a flow gives way to a queue, the more readily the faster it is.
@@ -285,24 +263,22 @@ impl Bbr {
             return;
         }
         let least = core::mem::replace(&mut self.round_excess, excess);
-        let contested = self.is_contested(ack.now);
-        if contested || !matches!(self.state, State::Cruise | State::Refill) {
+        let (bw, max_bw) = (self.bw().max(1), self.model.max_bw.greatest());
+        let own = Duration::from_nanos(OWN_PACKETS * self.mss * 1_000_000_000 / bw);
+        self.judge_queue(ack, self.model.min_rtt.unwrap_or(ack.srtt) + least, own);
+        if !matches!(self.state, State::Cruise | State::Refill) {
             self.presses = false;
-            if contested {
-                self.bounds.bw_yield = u64::MAX;
-            }
             return;
         }
         // What was done shows a round later.
         if self.model.rounds.count % 2 == 0 {
             return;
         }
-        let (bw, max_bw) = (self.bw().max(1), self.model.max_bw.greatest());
-        let own = Duration::from_nanos(OWN_PACKETS * self.mss * 1_000_000_000 / bw);
         let bound = &mut self.bounds.bw_yield;
         self.presses = least < own * 3 / 4 && *bound == u64::MAX;
         if least > own + CLOCK {
-            *bound = hundredths(bw, YIELD).max(hundredths(max_bw, YIELD_MOST));
+            *bound =
+                hundredths(bw, YIELD).max(hundredths(max_bw, self.contest.yield_most(ack.now)));
         } else if least < own * 3 / 4 && *bound < u64::MAX {
             let more = hundredths(*bound, PRESS);
             *bound = if more < max_bw { more } else { u64::MAX };
@@ -343,7 +319,6 @@ impl Bbr {
     /// SetCwnd (section 5.6.4.6).
     fn set_window(&mut self, ack: &AckSample) {
         let gain = match self.state {
-            State::Up if self.is_contested(ack.now) => WINDOW_GAIN_CONTEST,
             State::Up => WINDOW_GAIN_UP,
             _ => WINDOW_GAIN,
         };
@@ -365,7 +340,7 @@ impl Bbr {
         let long = match self.state {
             State::Startup | State::Drain => u64::MAX,
             State::Down | State::Refill | State::Up => self.bounds.inflight_long,
-            State::Cruise | State::ProbeRtt => self.inflight_with_headroom(),
+            State::Cruise | State::ProbeRtt | State::Contest => self.inflight_with_headroom(),
         };
         let most = long.min(self.bounds.inflight_short).max(self.least_window());
         self.window = self.window.min(most);
@@ -407,12 +382,14 @@ impl Controller for Bbr {
             State::Refill => Phase::ProbeRefill,
             State::Up => Phase::ProbeUp,
             State::ProbeRtt => Phase::ProbeRtt,
+            State::Contest => Phase::CongestionAvoidance,
         }
     }
 
     fn set_mss(&mut self, mss: u64) {
         self.mss = mss;
         self.window = self.window.max(self.least_window());
+        self.contest.set_mss(mss);
     }
 
     /// OnTransmit: HandleRestartFromIdle (section 5.4.1).
@@ -430,7 +407,7 @@ impl Controller for Bbr {
                 self.pacing_rate = self.rate_with(100);
             }
             State::ProbeRtt => self.end_probe_rtt(sent.now, self.delivered_bytes),
-            State::Startup | State::Drain => {}
+            State::Startup | State::Drain | State::Contest => {}
         }
     }
 
@@ -448,7 +425,12 @@ impl Controller for Bbr {
             self.adapt_short(ack);
         }
         self.yield_to_queue(ack);
-        self.model.update_bunching(ack, self.bw(), self.window, self.pipe.ever);
+        let max_bw = self.model.max_bw.greatest();
+        self.model.update_bunching(ack, max_bw, self.window, self.pipe.ever);
+        if self.state == State::Contest {
+            self.losses.advance(ack);
+            return self.go_on_contesting(ack);
+        }
         self.pipe.on_ack(ack, self.model.rounds.begins);
         self.check_startup();
         self.check_drain(ack);
@@ -469,7 +451,10 @@ impl Controller for Bbr {
     }
 
     /// SaveStateUponLoss.
-    fn on_congestion(&mut self, _: Instant, _: u64) {
+    fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64) {
+        if self.state == State::Contest {
+            return self.contest_congestion(now, in_flight_bytes);
+        }
         self.save_window();
         self.undo_state = None;
         self.undo_bounds = self.bounds;
@@ -489,14 +474,21 @@ impl Controller for Bbr {
 
     /// What follows a retransmission timeout (section 5.6.4.4): the least window, and growth from
     /// there by what arrives, up to what the model says.
-    fn on_persistent_congestion(&mut self, _: Instant) {
+    fn on_persistent_congestion(&mut self, now: Instant) {
+        if self.state == State::Contest {
+            self.leave_contest(now);
+            self.enter_down(now, self.delivered_bytes);
+        }
         self.save_window();
         self.window = self.least_window();
         self.undo_state = None;
     }
 
     /// HandleSpuriousLossDetection (section 5.5.11.2).
-    fn on_undo(&mut self, _: Instant) {
+    fn on_undo(&mut self, now: Instant) {
+        if self.state == State::Contest {
+            return self.contest.undo(now);
+        }
         self.restore_window();
         self.losses.in_round = false;
         self.pipe.look_again(0);

@@ -8,7 +8,7 @@ use crate::{time::Instant, transport::cc::AckSample};
 
 /// How long, and how much of the bandwidth-delay product stays in flight, in hundredths.
 const LASTS: Duration = Duration::from_millis(200);
-const SHARE: u64 = 50;
+pub(super) const SHARE: u64 = 50;
 
 /// How far it has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,16 +29,21 @@ impl Bbr {
         }
         self.model.update_min_rtt(ack);
         if self.state != State::ProbeRtt && self.model.min_rtt_expired && !self.idle_restart {
-            self.save_window();
-            self.state = State::ProbeRtt;
-            (self.probe_rtt.ends_at, self.probe_rtt.round_done) = (None, false);
-            self.cycle.stop_probing();
-            self.model.rounds.restart(ack.delivered_bytes);
+            self.enter_probe_rtt(ack.delivered_bytes);
         }
         if self.state == State::ProbeRtt {
             self.go_on_probing_rtt(ack);
         }
         self.idle_restart = false;
+    }
+
+    /// EnterProbeRTT.
+    pub(super) fn enter_probe_rtt(&mut self, delivered_bytes: u64) {
+        self.save_window();
+        self.state = State::ProbeRtt;
+        (self.probe_rtt.ends_at, self.probe_rtt.round_done) = (None, false);
+        self.cycle.stop_probing();
+        self.model.rounds.restart(delivered_bytes);
     }
 
     fn go_on_probing_rtt(&mut self, ack: &AckSample) {
