@@ -40,8 +40,8 @@ use crate::{
 };
 
 /// Probe timeouts back off to this, or to eight round trips where those are longer: after an outage
-/// the transfer must not sleep for minutes.
-const PTO_MAX: Duration = Duration::from_secs(3);
+/// the transfer resumes within a second.
+const PTO_MAX: Duration = Duration::from_secs(1);
 const PTO_MAX_ROUNDS: u32 = 8;
 /// Probe timeouts without an ACK that make a congestion persistent (RFC 9002 section 7.6.1).
 const PERSISTENT_PTOS: u32 = 3;
@@ -69,6 +69,8 @@ pub struct Recovery {
     /// When the next packet will be lost if nothing arrives.
     loss_at: Option<Instant>,
     last_eliciting_at: Instant,
+    /// When something was acknowledged last, or the first packet left after nothing was on its way.
+    heard_at: Instant,
     /// Probe timeouts in a row.
     ptos: u32,
     probes: u32,
@@ -111,6 +113,7 @@ impl Recovery {
             known: RangeSet::new(usize::MAX),
             loss_at: None,
             last_eliciting_at: Instant::ZERO,
+            heard_at: Instant::ZERO,
             ptos: 0,
             probes: 0,
             cuts: Cuts::default(),
@@ -149,6 +152,9 @@ impl Recovery {
         self.ecn.on_sent();
         if eliciting {
             self.stats.sent_packets += 1;
+            if self.ledger.flying() == 0 {
+                self.heard_at = now;
+            }
             self.last_eliciting_at = now;
             self.probes = self.probes.saturating_sub(1);
             self.controller.on_sent(&SentPacket {
@@ -221,7 +227,7 @@ impl Recovery {
         let Sent { at, stamp, app_limited, .. } = newest.1;
         let rate = self.delivery.sample(self.rtt.min());
         self.rate = rate.or(self.rate);
-        self.ptos = 0;
+        (self.ptos, self.heard_at) = (0, now);
         if self.cuts.latest().is_some_and(|cut| newest.1.at > cut) {
             self.prr = None;
         }
@@ -422,7 +428,10 @@ impl Recovery {
         if self.ledger.flying() == 0 {
             return None;
         }
-        Some(self.last_eliciting_at + self.pto(delay_max))
+        // What is on its way is answered within this time of the last answer. Whoever goes on sending,
+        // as pacing lets one do for a round trip or two, must not put the probe off by it.
+        let since = if self.ptos == 0 { self.heard_at } else { self.last_eliciting_at };
+        Some(since + self.pto(delay_max))
     }
 
     /// The probe timeout, backed off (RFC 9002 section 6.2.1).
@@ -455,7 +464,8 @@ impl Recovery {
         self.stats.probe_timeouts += 1;
         let count = self.ptos;
         self.tracer.emit(|| TransportEvent::ProbeTimeout { count });
-        self.probes = PROBES;
+        // Into a silence that lasts one goes at a time.
+        self.probes = if count > PERSISTENT_PTOS { 1 } else { PROBES };
         // The next deadline counts from here even if nothing can be sent.
         self.last_eliciting_at = now;
         true

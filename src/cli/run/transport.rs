@@ -36,7 +36,7 @@ pub(super) struct TransportArgs {
     #[arg(long, value_name = "TIME")]
     duration: Option<Span>,
     /// Congestion control: bbr, bbr-lossy for links that lose packets whatever is sent, cubic, newreno,
-    /// or fixed:SIZE, a window that never changes; without it cubic
+    /// or fixed:SIZE, a window that never changes; without it bbr
     #[arg(long, value_name = "NAME")]
     controller: Option<Controller>,
     /// Draw window, round trips, sequence and what limits sending over time, as SVG
@@ -112,7 +112,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     let seed = seed_or_new(options.seed);
     let controller = match &args.controller {
         Some(controller) => controller.clone(),
-        None => "cubic".parse().map_err(Failure)?,
+        None => "bbr".parse().map_err(Failure)?,
     };
     let title = format!("transport, {}, over {link}, seed {}", controller.name, seed.number());
     for path in [&args.plot, &args.qlog].into_iter().flatten() {

@@ -176,9 +176,9 @@ pub enum Algorithm {
     /// RFC 9002 appendix B, with HyStart++.
     NewReno,
     /// RFC 9438, with HyStart++.
-    #[default]
     Cubic,
     /// draft-ietf-ccwg-bbr, version 3: follows a model of the path.
+    #[default]
     Bbr,
     /// The same for paths that lose packets whatever is sent, as radio links do: a loss is taken for
     /// congestion only together with a sign of a queue. Flows that share such a path and take every

@@ -10,9 +10,10 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{
-    Bbr, CLOCK, State, YIELD_MOST,
+    Bbr, Bounds, CLOCK, State, YIELD_MOST,
     filter::TwoWindows,
     model::{hundredths, rate, volume},
+    probe_rtt::SHARE,
 };
 use crate::{
     time::Instant,
@@ -88,11 +89,6 @@ impl Contest {
         self.ended.filter(|&(at, _)| now < at + SUSPECTED).map(|(_, window)| window)
     }
 
-    /// What a flow keeps of its bandwidth when it gives way, in hundredths.
-    pub(super) fn yield_most(&self, now: Instant) -> u64 {
-        if self.ended_at(now).is_some() { YIELD_MOST_SUSPECTED } else { YIELD_MOST }
-    }
-
     pub(super) fn set_mss(&mut self, mss: u64) {
         if let Some(cubic) = &mut self.cubic {
             cubic.set_mss(mss);
@@ -111,25 +107,33 @@ impl Contest {
 }
 
 impl Bbr {
+    /// What a flow keeps of its bandwidth when it gives way, in hundredths.
+    pub(super) fn yield_most(&self, now: Instant) -> u64 {
+        let ended = self.contest.as_ref().and_then(|contest| contest.ended_at(now));
+        if ended.is_some() { YIELD_MOST_SUSPECTED } else { YIELD_MOST }
+    }
+
     /// The least round trip of a round that ends now, and what of it is this flow's own queue at most.
     pub(super) fn judge_queue(&mut self, ack: &AckSample, least: Duration, own: Duration) {
-        self.contest.take_rtt(ack.now, least);
-        self.contest.take_bw(ack.now, self.bw());
-        let base = self.contest.base().unwrap_or(least);
+        if !self.pipe.ever {
+            return;
+        }
+        let bw = self.bw();
+        let contest = self.contest.get_or_insert_default();
+        contest.take_rtt(ack.now, self.model.min_rtt.unwrap_or(least).min(least));
+        contest.take_bw(ack.now, bw);
+        let base = contest.base().unwrap_or(least);
         let stands = least > base + (base / 4).max(own * 2) + CLOCK;
         let empty = least < base + base / 8 + CLOCK;
         let since = |was: Option<Instant>, holds: bool| holds.then(|| was.unwrap_or(ack.now));
-        self.contest.empty_since = since(self.contest.empty_since, empty);
+        contest.empty_since = since(contest.empty_since, empty);
         match self.state {
             // What a probe adds to the queue is its own.
             State::Startup | State::Drain | State::Up | State::ProbeRtt if stands => {}
-            _ => self.contest.stands_since = since(self.contest.stands_since, stands),
+            _ => contest.stands_since = since(contest.stands_since, stands),
         }
-        let suspected = self.contest.ended_at(ack.now).is_some();
-        let lasts = if suspected { STANDS_AGAIN } else { STANDS };
-        if self.state != State::Contest
-            && self.contest.stands_since.is_some_and(|at| ack.now > at + lasts)
-        {
+        let lasts = if contest.ended_at(ack.now).is_some() { STANDS_AGAIN } else { STANDS };
+        if contest.stands_since.is_some_and(|at| ack.now > at + lasts) {
             self.enter_contest(ack.now, ack.srtt);
         }
     }
@@ -137,11 +141,12 @@ impl Bbr {
     /// A queue overflowed although this flow was not probing. Somebody who fills queues until they do
     /// does it again and again.
     pub(super) fn note_overflow(&mut self, ack: &AckSample) {
-        let since = self.contest.overflow_at.map(|at| ack.now - at);
+        let Some(contest) = &mut self.contest else { return };
+        let since = contest.overflow_at.map(|at| ack.now - at);
         if since.is_some_and(|since| since < OVERFLOWS_APART) {
             return;
         }
-        self.contest.overflow_at = Some(ack.now);
+        contest.overflow_at = Some(ack.now);
         if since.is_some_and(|since| since < OVERFLOWS) {
             self.enter_contest(ack.now, ack.srtt);
         }
@@ -149,61 +154,66 @@ impl Bbr {
 
     /// Where queues are no sign of congestion there is no contest about them.
     fn enter_contest(&mut self, now: Instant, srtt: Duration) {
-        if self.lossy_link || !self.pipe.ever || self.state == State::ProbeRtt {
+        let least_window = self.least_window();
+        let Some(contest) = &mut self.contest else { return };
+        if self.lossy_link || matches!(self.state, State::Contest | State::ProbeRtt) {
             return;
         }
         // Half of what it gave away belongs to it.
-        let bw = u64::midpoint(self.model.max_bw.greatest(), self.contest.share.greatest());
-        let share = volume(bw, srtt).max(self.least_window());
-        let share = share.max(self.contest.ended_at(now).unwrap_or(0));
-        self.contest.look_again();
-        self.contest.since = now;
-        self.contest.cubic = Some(Box::new(Cubic::at(self.mss, share)));
-        self.bounds = super::Bounds::NONE;
+        let bw = u64::midpoint(self.model.max_bw.greatest(), contest.share.greatest());
+        let share = volume(bw, srtt).max(contest.ended_at(now).unwrap_or(0)).max(least_window);
+        contest.look_again();
+        contest.since = now;
+        contest.cubic = Some(Box::new(Cubic::at(self.mss, share)));
+        self.bounds = Bounds::NONE;
         self.cycle.is_probe_sample = false;
         self.state = State::Contest;
     }
 
     /// The round trip does not expire meanwhile: it could not be measured.
     pub(super) fn go_on_contesting(&mut self, ack: &AckSample) {
-        let Some(cubic) = &mut self.contest.cubic else { return };
+        let least_window = self.least_window();
+        let Some(contest) = &mut self.contest else { return };
+        let Some(cubic) = &mut contest.cubic else { return };
         cubic.on_ack(ack);
-        self.window = cubic.window();
         // Losses without a queue may have cut it to nothing; no more is given up than to a queue.
         let kept = hundredths(self.model.max_bw.greatest(), YIELD_MOST);
         let kept = volume(kept, self.model.min_rtt.unwrap_or(ack.srtt));
-        self.window = self.window.max(kept).max(self.least_window());
+        self.window = cubic.window().max(kept).max(least_window);
         self.pacing_rate = hundredths(rate(self.window, ack.srtt), 125).max(1);
         self.pacing_most = u64::MAX;
+        let is_over = contest.empty_since.is_some_and(|at| ack.now > at + EMPTY);
+        let is_old = ack.now > contest.since + LASTS_MOST;
         self.advance_bw(ack.now);
         self.model.min_rtt_at = ack.now;
-        if self.contest.empty_since.is_some_and(|at| ack.now > at + EMPTY) {
+        if is_over {
             self.leave_contest(ack.now);
             self.enter_down(ack.now, ack.delivered_bytes);
-        } else if ack.now > self.contest.since + LASTS_MOST {
+        } else if is_old {
             self.look_for_rival(ack.now, ack.delivered_bytes);
         }
     }
 
     pub(super) fn leave_contest(&mut self, now: Instant) {
-        self.contest.look_again();
-        self.contest.ended = self.contest.cubic.take().map(|cubic| (now, cubic.window()));
+        let Some(contest) = &mut self.contest else { return };
+        contest.look_again();
+        contest.ended = contest.cubic.take().map(|cubic| (now, cubic.window()));
     }
 
+    /// Half of what the path holds, for a moment: if the queue stands all the same, he is there.
     fn look_for_rival(&mut self, now: Instant, delivered_bytes: u64) {
         self.leave_contest(now);
-        self.probe_rtt.window = self.bdp(super::probe_rtt::SHARE).max(self.least_window());
+        self.probe_rtt.window = self.bdp(SHARE).max(self.least_window());
         self.enter_probe_rtt(delivered_bytes);
     }
 
     /// Losses or marks, told once for those of a round trip.
     pub(super) fn contest_congestion(&mut self, now: Instant, in_flight_bytes: u64) {
-        let Some(cubic) = &mut self.contest.cubic else { return };
-        if self.queueing {
-            cubic.on_congestion(now, in_flight_bytes);
-            if now > self.contest.since + LASTS {
-                self.look_for_rival(now, self.delivered_bytes);
-            }
+        let Some(contest) = self.contest.as_mut().filter(|_| self.queueing) else { return };
+        let Some(cubic) = &mut contest.cubic else { return };
+        cubic.on_congestion(now, in_flight_bytes);
+        if now > contest.since + LASTS {
+            self.look_for_rival(now, self.delivered_bytes);
         }
     }
 }

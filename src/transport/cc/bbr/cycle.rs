@@ -285,7 +285,7 @@ impl Bbr {
             self.bounds.inflight_long = in_flight_bytes.max(least);
         }
         if self.state == State::Up {
-            self.undo_state = Some(State::Up);
+            self.note_undo(Some(State::Up));
             self.enter_down(now, delivered_bytes);
         }
     }

@@ -5,6 +5,8 @@
 //! always too full. So what the path loses anyway is measured, in phases in which less leaves than
 //! the path has just delivered, and the 2 % count from there.
 
+use alloc::boxed::Box;
+
 use super::model::hundredths;
 use crate::{
     time::Instant,
@@ -42,7 +44,7 @@ pub(super) struct Floor {
 
 impl Floor {
     /// From here on it is quiet, or no longer.
-    pub(super) fn set_quiet(&mut self, now: Instant, quiet: bool) {
+    fn set_quiet(&mut self, now: Instant, quiet: bool) {
         let is_open = self.from.is_some() && self.until.is_none();
         match (is_open, quiet) {
             (false, true) => (self.from, self.until) = (Some(now), None),
@@ -77,7 +79,7 @@ impl Floor {
 }
 
 /// What was lost in the round trip under way, and what the path loses by itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Losses {
     /// Whether the ACK at hand ends a round of looking at losses: loss_round_start.
     pub(super) ends_round: bool,
@@ -93,7 +95,8 @@ pub(super) struct Losses {
     /// The greatest rate and volume delivered in this round: bw_latest, inflight_latest.
     pub(super) bw_latest: u64,
     pub(super) inflight_latest: u64,
-    floor: Floor,
+    /// From the first quiet time on.
+    floor: Option<Box<Floor>>,
     /// Losses in a round that the path itself explains, in hundredths at most.
     floor_max: u64,
 }
@@ -103,18 +106,21 @@ impl Losses {
         Self { floor_max, ..Self::default() }
     }
 
-    pub(super) fn floor_mut(&mut self) -> &mut Floor {
-        &mut self.floor
+    /// From here on it is quiet, or no longer.
+    pub(super) fn set_quiet(&mut self, now: Instant, quiet: bool) {
+        if quiet || self.floor.is_some() {
+            self.floor.get_or_insert_default().set_quiet(now, quiet);
+        }
     }
 
     /// The share that the path loses by itself, in 65,536ths.
     pub(super) fn floor(&self, mss: u64) -> u64 {
-        self.floor.share(mss).min(self.floor_max * ONE / 100)
+        self.floor.as_ref().map_or(0, |floor| floor.share(mss)).min(self.floor_max * ONE / 100)
     }
 
     /// Whether there is any telling what the path loses by itself.
     pub(super) fn floor_is_known(&self, mss: u64) -> bool {
-        self.floor.is_known(mss)
+        self.floor.as_ref().is_some_and(|floor| floor.is_known(mss))
     }
 
     /// What has to leave for so much to arrive.
@@ -126,8 +132,8 @@ impl Losses {
     /// UpdateLatestDeliverySignals.
     pub(super) fn on_ack(&mut self, ack: &AckSample, queueing: bool, mss: u64) {
         // With a queue there is no telling whose losses they are.
-        if !queueing {
-            self.floor.add(ack.flight.sent_at, 0, ack.bytes, mss);
+        if let Some(floor) = self.floor.as_mut().filter(|_| !queueing) {
+            floor.add(ack.flight.sent_at, 0, ack.bytes, mss);
         }
         self.bw_latest = self.bw_latest.max(ack.rate.map_or(0, |rate| rate.bytes_per_second));
         let delivered = ack.delivered_bytes - ack.flight.delivered_bytes;
@@ -158,8 +164,8 @@ impl Losses {
 
     /// NoteLoss.
     pub(super) fn on_lost(&mut self, lost: &LostPacket, queueing: bool, mss: u64) {
-        if !queueing {
-            self.floor.add(lost.flight.sent_at, lost.bytes, 0, mss);
+        if let Some(floor) = self.floor.as_mut().filter(|_| !queueing) {
+            floor.add(lost.flight.sent_at, lost.bytes, 0, mss);
         }
         if !self.in_round {
             self.began = lost.delivered_bytes;
@@ -224,6 +230,12 @@ pub(super) struct Bounds {
     pub(super) bw_short: u64,
     /// What is left of the bandwidth to a flow that gives way to a queue.
     pub(super) bw_yield: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Bounds {

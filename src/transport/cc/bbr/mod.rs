@@ -24,6 +24,7 @@ mod startup;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use self::{
@@ -99,6 +100,13 @@ impl State {
     }
 }
 
+/// What was before the last losses, in case they were none: SaveStateUponLoss.
+#[derive(Clone, Copy, Debug, Default)]
+struct Undo {
+    state: Option<State>,
+    bounds: Bounds,
+}
+
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Bbr {
@@ -131,12 +139,11 @@ pub struct Bbr {
     round_excess: Duration,
     /// Whether the queue is shorter than this flow's share of it.
     presses: bool,
-    contest: Contest,
+    /// Others, once the pipe has been full: an idle connection has no need of it.
+    contest: Option<Box<Contest>>,
     delivered_bytes: u64,
     in_flight_bytes: u64,
-    /// What was before the last losses, in case they were none: SaveStateUponLoss.
-    undo_state: Option<State>,
-    undo_bounds: Bounds,
+    undo: Option<Box<Undo>>,
 }
 
 impl Bbr {
@@ -163,11 +170,10 @@ impl Bbr {
             queueing: false,
             round_excess: Duration::ZERO,
             presses: false,
-            contest: Contest::default(),
+            contest: None,
             delivered_bytes: 0,
             in_flight_bytes: 0,
-            undo_state: None,
-            undo_bounds: Bounds::NONE,
+            undo: None,
         }
     }
 
@@ -274,11 +280,11 @@ impl Bbr {
         if self.model.rounds.count % 2 == 0 {
             return;
         }
+        let kept = hundredths(max_bw, self.yield_most(ack.now));
         let bound = &mut self.bounds.bw_yield;
         self.presses = least < own * 3 / 4 && *bound == u64::MAX;
         if least > own + CLOCK {
-            *bound =
-                hundredths(bw, YIELD).max(hundredths(max_bw, self.contest.yield_most(ack.now)));
+            *bound = hundredths(bw, YIELD).max(kept);
         } else if least < own * 3 / 4 && *bound < u64::MAX {
             let more = hundredths(*bound, PRESS);
             *bound = if more < max_bw { more } else { u64::MAX };
@@ -304,7 +310,7 @@ impl Bbr {
             self.pacing_rate = rate;
         }
         let quiet = self.pacing_rate <= hundredths(self.model.max_bw.greatest(), QUIET);
-        self.losses.floor_mut().set_quiet(now, quiet);
+        self.losses.set_quiet(now, quiet);
     }
 
     fn rate_with(&self, gain: u64) -> u64 {
@@ -352,6 +358,13 @@ impl Bbr {
         self.prior_window = if cut { self.prior_window.max(self.window) } else { self.window };
     }
 
+    /// The losses at hand ended this state.
+    fn note_undo(&mut self, state: Option<State>) {
+        if let Some(undo) = &mut self.undo {
+            undo.state = state;
+        }
+    }
+
     fn restore_window(&mut self) {
         self.window = self.window.max(self.prior_window);
     }
@@ -389,7 +402,9 @@ impl Controller for Bbr {
     fn set_mss(&mut self, mss: u64) {
         self.mss = mss;
         self.window = self.window.max(self.least_window());
-        self.contest.set_mss(mss);
+        if let Some(contest) = &mut self.contest {
+            contest.set_mss(mss);
+        }
     }
 
     /// OnTransmit: HandleRestartFromIdle (section 5.4.1).
@@ -456,8 +471,8 @@ impl Controller for Bbr {
             return self.contest_congestion(now, in_flight_bytes);
         }
         self.save_window();
-        self.undo_state = None;
-        self.undo_bounds = self.bounds;
+        // Made once, at the first loss.
+        **self.undo.get_or_insert_default() = Undo { state: None, bounds: self.bounds };
     }
 
     /// A mark is a loss that was spared: it ends a probe and sets the short bounds (RFC 3168 section
@@ -481,20 +496,20 @@ impl Controller for Bbr {
         }
         self.save_window();
         self.window = self.least_window();
-        self.undo_state = None;
+        self.note_undo(None);
     }
 
     /// HandleSpuriousLossDetection (section 5.5.11.2).
     fn on_undo(&mut self, now: Instant) {
         if self.state == State::Contest {
-            return self.contest.undo(now);
+            return self.contest.iter_mut().for_each(|contest| contest.undo(now));
         }
         self.restore_window();
         self.losses.in_round = false;
         self.pipe.look_again(0);
-        let before = self.undo_bounds;
-        self.bounds.raise_to(&before);
-        match self.undo_state.take() {
+        let Some(Undo { state, bounds }) = self.undo.as_deref_mut() else { return };
+        self.bounds.raise_to(bounds);
+        match state.take() {
             Some(State::Startup) if self.state != State::Startup => {
                 self.pipe.ever = false;
                 if self.state != State::ProbeRtt {

@@ -63,7 +63,7 @@ impl Bbr {
             && evidence
         {
             self.pipe.ever = true;
-            self.undo_state = Some(State::Startup);
+            self.note_undo(Some(State::Startup));
             self.bounds.inflight_long = self.bdp(100).max(self.losses.inflight_latest);
         }
         if self.pipe.ever {
