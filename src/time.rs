@@ -5,6 +5,7 @@
 
 use core::{
     fmt,
+    num::NonZeroU64,
     ops::{Add, AddAssign, Sub},
     time::Duration,
 };
@@ -23,33 +24,50 @@ use core::{
 /// assert_eq!(later - start, Duration::from_nanos(2_000));
 /// assert_eq!(start - later, Duration::ZERO);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+///
+/// An `Option<Instant>` takes no more memory than an `Instant`: deadlines are many.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    /// Nanoseconds, and one more.
+    NonZeroU64,
+);
 
 impl Instant {
     /// The epoch.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
     /// The end of time, 584 years after the epoch.
-    pub const MAX: Self = Self(u64::MAX);
+    pub const MAX: Self = Self(NonZeroU64::MAX);
 
-    /// The point `nanos` nanoseconds after the epoch.
+    /// The point `nanos` nanoseconds after the epoch; the end of time is at `u64::MAX - 1`.
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds since the epoch.
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Time since the epoch.
     pub const fn since_epoch(self) -> Duration {
-        Duration::from_nanos(self.0)
+        Duration::from_nanos(self.as_nanos())
     }
 
     /// Time from `earlier` to this point; zero when `earlier` is in fact later.
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instant({})", self.as_nanos())
     }
 }
 
@@ -81,7 +99,8 @@ impl Sub for Instant {
 /// Seconds with six decimals, as captures print them.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000)
+        let nanos = self.as_nanos();
+        write!(f, "{}.{:06}", nanos / 1_000_000_000, nanos % 1_000_000_000 / 1_000)
     }
 }
 
@@ -95,6 +114,14 @@ mod tests {
         assert_eq!(Instant::MAX + Duration::from_secs(1), Instant::MAX);
         assert_eq!(Instant::ZERO + Duration::MAX, Instant::MAX);
         assert_eq!(Instant::ZERO - Instant::MAX, Duration::ZERO);
+    }
+
+    #[test]
+    fn an_option_is_as_small() {
+        assert_eq!(size_of::<Option<Instant>>(), 8);
+        assert_eq!(Instant::from_nanos(u64::MAX), Instant::MAX);
+        assert_eq!(Instant::MAX.as_nanos(), u64::MAX - 1);
+        assert_eq!((Instant::default().as_nanos(), Instant::from_nanos(7).as_nanos()), (0, 7));
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn run(arguments: &[&str]) -> Finished {
 
 const LINK: &str =
     "loss=2%,dup=1%,corrupt=1%,delay=20ms±10ms,jitter=reorder,rate=20mbit,queue=64KiB";
-const BAD: [&str; 6] = ["--link", LINK, "--seed", "3", "--bytes", "400kB"];
+const BAD: [&str; 8] = ["--link", LINK, "--seed", "3", "--bytes", "400kB", "--controller", "cubic"];
 
 #[test]
 fn a_transfer_is_reported_to_people_and_to_programs() {
@@ -53,7 +53,7 @@ fn a_transfer_is_reported_to_people_and_to_programs() {
 #[test]
 fn a_clean_bottleneck_is_filled() {
     let link = "delay=25ms,rate=20mbit,queue=125000B";
-    for controller in ["cubic", "newreno", "fixed:187500B"] {
+    for controller in ["bbr", "bbr-lossy", "cubic", "newreno", "fixed:187500B"] {
         let args = ["--link", link, "--controller", controller, "--duration", "4s", "--json"];
         let done = run(&[&args[..], &["--seed", "1"]].concat());
         assert_eq!(done.code, Some(0), "{controller}: {}{}", done.stdout, done.stderr);

@@ -59,7 +59,7 @@
 //! | `cut_undone` | all losses of the last cut of the window were mistakes |
 //! | `rtt_updated` | `latest_ns`, `srtt_ns`, `rttvar_ns`, `min_ns`, `pto_ns` (RFC 9002, sections 5 and 6.2) |
 //! | `metrics` | `window_bytes`, `ssthresh_bytes` (null at first), `in_flight_bytes`, `pacing_bytes_per_second` |
-//! | `phase` | `phase_before`, `phase_after`: `slow_start`, `conservative_slow_start`, `congestion_avoidance`, `recovery` |
+//! | `phase` | `phase_before`, `phase_after`: `slow_start`, `conservative_slow_start`, `congestion_avoidance`, `recovery`, `startup`, `drain`, `probe_down`, `probe_cruise`, `probe_refill`, `probe_up`, `probe_rtt` |
 //! | `probe_timeout` | `count`: how often in a row |
 //! | `peer_moved` | `address_before`, `address_after` |
 //! | `mtu` | `packet_bytes_before`, `packet_bytes_after`: how long packets may be, UDP payload |

@@ -160,7 +160,7 @@
 //! <!-- code: src/transport/config.rs | impl Default for Config { | datagrams_max: -->
 //! ```text
 //! impl Default for Config {
-//!     /// Fit for the Internet: packets of 1200 bytes, and of up to 1472 where they pass, 30 s of silence, CUBIC, windows of 1 MiB that
+//!     /// Fit for the Internet: packets of 1200 bytes, and of up to 1472 where they pass, 30 s of silence, BBR, windows of 1 MiB that
 //!     /// grow to 16 MiB (100 Mbit/s need 625 kB at a round trip of 50 ms).
 //!     fn default() -> Self {
 //!         const MIB: u64 = 1 << 20;

@@ -124,12 +124,37 @@ pub enum Phase {
     CongestionAvoidance,
     /// Losses are repaired; the window is cut (RFC 9002 section 7.3.2).
     Recovery,
+    /// BBR doubles its rate until no more arrives (draft-ietf-ccwg-bbr section 5.3.1).
+    Startup,
+    /// BBR empties the queue that this left (5.3.2).
+    Drain,
+    /// BBR sends less than the path delivers (5.3.3.1).
+    ProbeDown,
+    /// BBR sends what the path delivers (5.3.3.2).
+    ProbeCruise,
+    /// BBR fills the path before it probes (5.3.3.3).
+    ProbeRefill,
+    /// BBR sends more, to see whether more arrives (5.3.3.4).
+    ProbeUp,
+    /// BBR holds back to see the least round trip (5.3.4).
+    ProbeRtt,
 }
 
 impl Phase {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::SlowStart, Self::ConservativeSlowStart, Self::CongestionAvoidance, Self::Recovery];
+    pub const ALL: [Self; 11] = [
+        Self::SlowStart,
+        Self::ConservativeSlowStart,
+        Self::CongestionAvoidance,
+        Self::Recovery,
+        Self::Startup,
+        Self::Drain,
+        Self::ProbeDown,
+        Self::ProbeCruise,
+        Self::ProbeRefill,
+        Self::ProbeUp,
+        Self::ProbeRtt,
+    ];
 
     /// Its name in traces.
     pub const fn name(self) -> &'static str {
@@ -138,6 +163,13 @@ impl Phase {
             Self::ConservativeSlowStart => "conservative_slow_start",
             Self::CongestionAvoidance => "congestion_avoidance",
             Self::Recovery => "recovery",
+            Self::Startup => "startup",
+            Self::Drain => "drain",
+            Self::ProbeDown => "probe_down",
+            Self::ProbeCruise => "probe_cruise",
+            Self::ProbeRefill => "probe_refill",
+            Self::ProbeUp => "probe_up",
+            Self::ProbeRtt => "probe_rtt",
         }
     }
 }
@@ -148,7 +180,12 @@ impl fmt::Display for Phase {
             Self::SlowStart => "slow start",
             Self::ConservativeSlowStart => "conservative slow start",
             Self::CongestionAvoidance => "congestion avoidance",
-            Self::Recovery => "recovery",
+            Self::ProbeDown => "probing, down",
+            Self::ProbeCruise => "probing, cruise",
+            Self::ProbeRefill => "probing, refill",
+            Self::ProbeUp => "probing, up",
+            Self::ProbeRtt => "probing the round trip",
+            other => other.name(),
         })
     }
 }

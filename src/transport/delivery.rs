@@ -18,6 +18,25 @@ pub struct Stamp {
     delivered_at: Instant,
     /// When the packet left with which the sample begins.
     first_sent_at: Instant,
+    /// Bytes taken for lost until then.
+    lost: u64,
+    /// Bytes on their way, it included.
+    in_flight: u64,
+}
+
+/// What happened between the sending of a packet and the news of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flight {
+    /// When it left.
+    pub sent_at: Instant,
+    /// Bytes that had been delivered when it left, since the connection began: P.delivered.
+    pub delivered_bytes: u64,
+    /// Bytes on their way when it left, it included: P.tx_in_flight.
+    pub in_flight_bytes: u64,
+    /// Bytes taken for lost since.
+    pub lost_bytes: u64,
+    /// Whether the application, or the peer's window, held sending up then.
+    pub app_limited: bool,
 }
 
 /// A rate that the path has borne.
@@ -35,19 +54,56 @@ pub struct Delivery {
     delivered: u64,
     delivered_at: Instant,
     first_sent_at: Instant,
+    /// Bytes taken for lost and not seen to arrive after all.
+    lost: u64,
+    /// The application rests, and what leaves until so much is delivered shows no more than that.
+    app_limited_until: Option<u64>,
     /// The packet of this ACK that left last: when, with what stamp, and whether the application
     /// held sending up then.
     newest: Option<(Instant, Stamp, bool)>,
 }
 
 impl Delivery {
-    /// A packet leaves; `is_first` when nothing else is on its way: time spent idle does not count.
-    pub fn on_sent(&mut self, now: Instant, is_first: bool) -> Stamp {
-        if is_first {
+    /// A packet of `bytes` leaves after `in_flight` others. When those are none, time spent idle does
+    /// not count.
+    pub fn on_sent(&mut self, now: Instant, bytes: u64, in_flight: u64) -> Stamp {
+        if in_flight == 0 {
             (self.first_sent_at, self.delivered_at) = (now, now);
         }
-        let Self { delivered, delivered_at, first_sent_at, .. } = *self;
-        Stamp { delivered, delivered_at, first_sent_at }
+        let Self { delivered, delivered_at, first_sent_at, lost, .. } = *self;
+        Stamp { delivered, delivered_at, first_sent_at, lost, in_flight: in_flight + bytes }
+    }
+
+    /// Sending stops although more could leave: until what is on its way has been delivered, rates are
+    /// those of the application (section 4.1.1.3 of the draft).
+    pub fn rest(&mut self, in_flight: u64) {
+        self.app_limited_until = Some(self.delivered + in_flight);
+    }
+
+    /// Whether what leaves now shows the application's rate.
+    pub const fn is_app_limited(&self) -> bool {
+        self.app_limited_until.is_some()
+    }
+
+    /// A packet is taken for lost.
+    pub fn on_lost(&mut self, bytes: u64) {
+        self.lost += bytes;
+    }
+
+    /// It arrived after all.
+    pub fn on_spurious(&mut self, bytes: u64) {
+        self.lost = self.lost.saturating_sub(bytes);
+    }
+
+    /// What has happened since a packet left.
+    pub fn flight(&self, sent_at: Instant, stamp: Stamp, app_limited: bool) -> Flight {
+        Flight {
+            sent_at,
+            delivered_bytes: stamp.delivered,
+            in_flight_bytes: stamp.in_flight,
+            lost_bytes: self.lost.saturating_sub(stamp.lost),
+            app_limited,
+        }
     }
 
     /// A packet is acknowledged; [`sample`](Self::sample) follows when all of the ACK are told.
@@ -61,6 +117,9 @@ impl Delivery {
     ) {
         self.delivered += bytes;
         self.delivered_at = now;
+        if self.app_limited_until.is_some_and(|until| self.delivered > until) {
+            self.app_limited_until = None;
+        }
         let is_newer = |(at, newest, _): (Instant, Stamp, bool)| {
             (stamp.delivered, sent_at) >= (newest.delivered, at)
         };
@@ -110,7 +169,7 @@ mod tests {
         let (mut sent_ms, mut rates) = (sent_ms.iter().peekable(), Vec::new());
         for &(ms, count) in acked_ms {
             while let Some(&sent) = sent_ms.next_if(|&&sent| sent <= ms) {
-                let stamp = delivery.on_sent(at(sent), flying.is_empty());
+                let stamp = delivery.on_sent(at(sent), 1000, 1000 * flying.len() as u64);
                 flying.push_back((at(sent), stamp));
             }
             for (sent, stamp) in flying.drain(..count) {

@@ -7,7 +7,9 @@ use crate::time::Instant;
 /// The receiving side: a limit that moves ahead of what the application has consumed.
 ///
 /// The window doubles when half of it is consumed within two round trips, since then it, and not the
-/// application or the path, may be what limits the sender.
+/// application or the path, may be what limits the sender. It doubles as well when the peer has used
+/// half of it while a lost packet keeps the application waiting: on a lossy path what comes behind a
+/// gap is several round trips of data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvWindow {
     /// The first byte that the peer may not send.
@@ -49,6 +51,15 @@ impl RecvWindow {
         self.moved_at = Some(now);
         self.limit = self.consumed + self.window;
         self.pending = true;
+    }
+
+    /// The application waits for a gap to be filled, and the peer has used the window up to `end`.
+    pub fn on_gap(&mut self, end: u64) {
+        if self.window < self.window_max && self.limit.saturating_sub(end) < self.window / 2 {
+            self.window = self.window.saturating_mul(2).min(self.window_max);
+            self.limit = self.limit.max(self.consumed + self.window);
+            self.pending = true;
+        }
     }
 
     /// The limit, when the peer has to be told. It counts as told.
@@ -160,6 +171,24 @@ mod tests {
         slow.on_consumed(at(0), 50, RTT);
         slow.on_consumed(at(500), 100, RTT);
         assert_eq!(slow.window(), 200, "a slow application needs no more");
+    }
+
+    /// Behind a gap the window grows by what has arrived, and to its bound.
+    #[test]
+    fn a_gap_does_not_stop_the_peer() {
+        let mut window = RecvWindow::new(100, 300);
+        window.on_gap(50);
+        assert_eq!(window.take_update(), None, "half of it is left");
+        window.on_gap(51);
+        assert_eq!((window.take_update(), window.window()), (Some(200), 200));
+        window.on_gap(100);
+        assert_eq!(window.take_update(), None);
+        window.on_gap(200);
+        assert_eq!(window.take_update(), Some(300));
+        window.on_gap(300);
+        assert_eq!(window.take_update(), None);
+        window.on_consumed(at(0), 300, RTT);
+        assert_eq!(window.take_update(), Some(600));
     }
 
     #[test]

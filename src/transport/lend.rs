@@ -124,7 +124,6 @@ impl Connection {
         {
             return false;
         }
-        self.recovery.set_app_limited(false);
         let bytes = self.recovery.pmtud().packet_bytes();
         self.streams.set_slot_bytes(slot_bytes(bytes));
         self.paced_until = self.recovery.pace(now).err();

@@ -174,7 +174,9 @@ impl Connection {
         let wanted = self.wants_to_send();
         let room = self.has_room();
         // A window that is not full while there is nothing to send has proved nothing.
-        self.recovery.set_app_limited(!wanted && room);
+        if !wanted && room {
+            self.recovery.rest();
+        }
         if wanted && room {
             match self.recovery.pace(now) {
                 Ok(()) => {

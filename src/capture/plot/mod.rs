@@ -59,7 +59,7 @@ pub struct Plot {
     again: Series,
     lost: Series,
     limits: Shares<5>,
-    phases: Shares<4>,
+    phases: Shares<11>,
     streams: BTreeMap<StreamId, Stream>,
     /// Bytes of all streams sent for the first time, and acknowledged without a gap.
     new_bytes: u64,

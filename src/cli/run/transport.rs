@@ -38,8 +38,8 @@ pub(super) struct TransportArgs {
     /// Send for so long instead, as fast as it goes; what was written is still delivered
     #[arg(long, value_name = "TIME")]
     duration: Option<Span>,
-    /// Congestion control: cubic, newreno, or fixed:SIZE, a window that never changes; without it
-    /// cubic
+    /// Congestion control: bbr, bbr-lossy for links that lose packets whatever is sent, cubic, newreno,
+    /// or fixed:SIZE, a window that never changes; without it bbr
     #[arg(long, value_name = "NAME")]
     controller: Option<Controller>,
     /// Let both hosts have talked before: the sender knows the path, and its first packet brings a
@@ -110,13 +110,15 @@ impl FromStr for Controller {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let algorithm = match text {
+            "bbr" => Algorithm::Bbr,
+            "bbr-lossy" => Algorithm::BbrLossyLink,
             "cubic" => Algorithm::Cubic,
             "newreno" | "new-reno" => Algorithm::NewReno,
             _ => {
                 let size = text.strip_prefix("fixed:").and_then(|size| size.parse().ok());
                 let Some(ByteSize(window @ WINDOW_MIN..)) = size else {
-                    return Err("write cubic, newreno, or fixed:SIZE such as fixed:64KiB, \
-                                at least 2400"
+                    return Err("write bbr, bbr-lossy, cubic, newreno, or fixed:SIZE such as \
+                                fixed:64KiB, at least 2400"
                         .into());
                 };
                 Algorithm::Fixed(window)
@@ -147,7 +149,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     let seed = seed_or_new(options.seed);
     let controller = match &args.controller {
         Some(controller) => controller.clone(),
-        None => "cubic".parse().map_err(Failure)?,
+        None => "bbr".parse().map_err(Failure)?,
     };
     let title = format!("transport, {}, over {link}, seed {}", controller.name, seed.number());
     for path in [&args.plot, &args.qlog].into_iter().flatten() {
@@ -215,7 +217,9 @@ mod tests {
 
     #[test]
     fn controllers_are_read() {
-        for name in ["cubic", "newreno", "new-reno", "fixed:64KiB", "fixed:2400"] {
+        for name in
+            ["bbr", "bbr-lossy", "cubic", "newreno", "new-reno", "fixed:64KiB", "fixed:2400"]
+        {
             assert_eq!(name.parse::<Controller>().unwrap().name, name);
         }
         for wrong in ["", "reno", "fixed:", "fixed:2399", "fixed:much"] {

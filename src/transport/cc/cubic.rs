@@ -75,6 +75,12 @@ impl Cubic {
         }
     }
 
+    /// Goes on from a window that the path is known to bear, as after a slow start that ended there.
+    pub(super) fn at(mss: u64, window: u64) -> Self {
+        let known = Self { window, ssthresh: window, ..Self::new(mss) };
+        Self { window_max: window, window_prior: window, ..known }
+    }
+
     fn floor(&self) -> u64 {
         MIN_WINDOW_PACKETS * self.mss
     }

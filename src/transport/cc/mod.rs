@@ -4,6 +4,7 @@
 //! window. What is lost, and which losses belong together, others decide. Write your own, and hand
 //! it over with [`Algorithm::Custom`]; [`Fixed`] is the shortest example.
 
+mod bbr;
 mod cubic;
 mod history;
 mod hystart;
@@ -13,12 +14,15 @@ mod prr;
 use alloc::boxed::Box;
 use core::{fmt, time::Duration};
 
+pub use bbr::Bbr;
 pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use new_reno::NewReno;
 pub use prr::Prr;
 
 pub use crate::trace::transport::Phase;
+
+pub use super::delivery::Flight;
 
 use super::delivery::RateSample;
 use crate::time::Instant;
@@ -60,6 +64,46 @@ pub struct AckSample {
     pub rtt_min: Duration,
     /// The rate that the path delivered at, when it can be told from this ACK.
     pub rate: Option<RateSample>,
+    /// Bytes delivered since the connection began, these included: C.delivered of
+    /// draft-ietf-ccwg-bbr section 4.1.
+    pub delivered_bytes: u64,
+    /// Of the packets that it acknowledges, the flight of the one that left last.
+    pub flight: Flight,
+}
+
+impl AckSample {
+    /// Bytes still on their way, before anything is taken for lost.
+    pub const fn left_in_flight(&self) -> u64 {
+        self.in_flight_bytes.saturating_sub(self.bytes)
+    }
+}
+
+/// A packet that leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentPacket {
+    /// When.
+    pub now: Instant,
+    /// Its length.
+    pub bytes: u64,
+    /// Bytes on their way before it.
+    pub in_flight_bytes: u64,
+    /// Whether the application, or the peer's window, had held sending up until now.
+    pub app_limited: bool,
+}
+
+/// A packet that is taken for lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostPacket {
+    /// When this is noticed.
+    pub now: Instant,
+    /// Its number; those between two lost ones tell whether it was one burst.
+    pub number: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// Bytes delivered since the connection began.
+    pub delivered_bytes: u64,
+    /// What happened since it left, its own loss included.
+    pub flight: Flight,
 }
 
 /// An algorithm of congestion control. All sizes are bytes of UDP payload.
@@ -78,10 +122,17 @@ pub trait Controller: fmt::Debug + Send {
         if self.window() < self.ssthresh() { Phase::SlowStart } else { Phase::CongestionAvoidance }
     }
 
+    /// A packet that wants to be acknowledged leaves.
+    fn on_sent(&mut self, _sent: &SentPacket) {}
+
     /// Packets were acknowledged.
     fn on_ack(&mut self, ack: &AckSample);
 
-    /// Packets were lost or marked: called once for all that left before it was noticed.
+    /// A packet is taken for lost: called for each, before the ACK that showed it.
+    fn on_lost(&mut self, _lost: &LostPacket) {}
+
+    /// Packets were lost or marked: called once for all that left before it was noticed, and before
+    /// they are told one by one.
     fn on_congestion(&mut self, now: Instant, in_flight_bytes: u64);
 
     /// Routers have marked so many more packets with congestion (ECN; RFC 3168, RFC 9002 section 7.1):
@@ -150,8 +201,14 @@ pub enum Algorithm {
     /// RFC 9002 appendix B, with HyStart++.
     NewReno,
     /// RFC 9438, with HyStart++.
-    #[default]
     Cubic,
+    /// draft-ietf-ccwg-bbr, version 3: follows a model of the path.
+    #[default]
+    Bbr,
+    /// The same for paths that lose packets whatever is sent, as radio links do: a loss is taken for
+    /// congestion only together with a sign of a queue. Flows that share such a path and take every
+    /// loss for congestion get little beside it.
+    BbrLossyLink,
     /// Your own, made for packets of so many bytes.
     Custom(fn(mss: u64) -> Box<dyn Controller>),
 }
@@ -163,6 +220,8 @@ impl Algorithm {
             Self::Fixed(window) => Box::new(Fixed(window)),
             Self::NewReno => Box::new(NewReno::new(mss)),
             Self::Cubic => Box::new(Cubic::new(mss)),
+            Self::Bbr => Box::new(Bbr::new(mss)),
+            Self::BbrLossyLink => Box::new(Bbr::for_lossy_link(mss)),
             Self::Custom(make) => make(mss),
         }
     }
@@ -213,6 +272,8 @@ mod tests {
             srtt: ms(rtt_ms),
             rtt_min: ms(rtt_ms),
             rate: None,
+            delivered_bytes: bytes,
+            flight: Flight::default(),
         }
     }
 

@@ -77,7 +77,7 @@ impl Recovery {
     pub fn on_moved(&mut self, now: Instant, anew: Option<(Algorithm, Duration)>) {
         self.cuts.begin(now);
         self.ecn.restart();
-        (self.prr, self.ptos, self.probes) = (None, 0, PROBES);
+        (self.prr, self.ptos, self.probes, self.heard_at) = (None, 0, PROBES, now);
         if let Some((algorithm, rtt)) = anew {
             self.pmtud.restart(now);
             self.mss = self.pmtud.proven_bytes() as u64;

@@ -103,6 +103,16 @@ impl RecvHalf {
         Ok(Received { advanced, discarded: if unwanted { advanced } else { 0 }, taken })
     }
 
+    /// Lets the peer send on if the application waits for a gap to be filled; whether it does.
+    pub fn on_gap(&mut self) -> bool {
+        let open = !self.over && self.reset.is_none();
+        let waits = open && self.buffer.readable() == 0 && self.highest > self.buffer.position();
+        if waits && self.final_size.is_none() {
+            self.window.on_gap(self.highest);
+        }
+        waits
+    }
+
     /// The peer gave the stream up after `final_size` bytes.
     pub fn on_reset(
         &mut self,

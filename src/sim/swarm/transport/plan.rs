@@ -229,10 +229,12 @@ fn host(rng: &mut Rng, course: Course) -> HostConfig {
         rtt_initial: time(rng, 10 * MS, SECOND),
         acks: AckPolicy { threshold: log(rng, 1, 10), delay_max: time(rng, MS, 50 * MS) },
         ecn: true,
-        congestion: match rng.below(4) {
+        congestion: match rng.below(8) {
             0 => Algorithm::Fixed(log(rng, 2 * packet_bytes as u64, 1 << 18)),
             1 => Algorithm::NewReno,
-            _ => Algorithm::Cubic,
+            2 | 3 => Algorithm::Cubic,
+            4 => Algorithm::BbrLossyLink,
+            _ => Algorithm::Bbr,
         },
         streams,
         datagram_bytes_max: if rng.below(4) == 0 { 0 } else { size(rng, 16, 1 << 16) },

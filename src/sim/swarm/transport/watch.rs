@@ -324,9 +324,9 @@ impl<B: Body> Watched<B> {
         let recovery = connection.recovery();
         let mss = self.config.connection.longest_packet_bytes() as u64;
         let window = self.promised().unwrap_or_else(|| recovery.controller().window());
-        // At most twice the window in a round trip.
+        // At most three times the window in a round trip: BBR's startup.
         let round = u64::try_from(recovery.rtt().smoothed().as_nanos()).unwrap_or(u64::MAX);
-        let rate = u128::from(window) * 2_000_000_000 / u128::from(round.max(1_000));
+        let rate = u128::from(window) * 3_000_000_000 / u128::from(round.max(1_000));
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         // Probes leave whatever the pacer says.
         let allowed = Pacer::quantum(rate, mss) + 3 * mss;

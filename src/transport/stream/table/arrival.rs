@@ -28,12 +28,16 @@ impl Streams {
         if received.taken > 0 {
             stream.recv.on_consumed(now, received.taken, srtt);
         }
+        let waits = stream.recv.on_gap();
         let readable = stream.recv.take_readable();
         let (telling, over) = (stream.has_control(), stream.is_over());
         self.received += received.advanced;
         let consumed = received.taken + received.discarded;
         if consumed > 0 {
             self.recv_window.on_consumed(now, consumed, srtt);
+        }
+        if waits {
+            self.recv_window.on_gap(self.received);
         }
         if readable {
             self.events.push_back(StreamEvent::Readable(id));
