@@ -185,7 +185,7 @@ impl Bbr {
     /// Whether there is a queue, and no more arrives than before the probe.
     fn is_probe_in_vain(&self, ack: &AckSample) -> bool {
         self.model.rounds.count > self.cycle.up_round
-            && self.rtt_excess(ack) > self.queue_sign(8)
+            && self.rtt_excess(ack) > self.queue_sign(16)
             && !self.is_growing()
     }
 

@@ -64,6 +64,10 @@ const PRESS: u64 = 102;
 /// What it keeps at least of the bandwidth, in hundredths: the queue may be a longer path.
 const YIELD_MOST: u64 = 50;
 
+/// The pacing gain of the down phase while the queue of the probe stands, in hundredths: with that of
+/// the draft it takes a long path longer to empty it than until the next probe.
+const GAIN_EMPTYING: u64 = 75;
+
 /// Pacing is to spread the window over a round trip; the rate stays below so many windows in one, also
 /// when the round trip has become longer than the one that startup took its rate from.
 const WINDOWS_PER_ROUND: u64 = 3;
@@ -135,6 +139,8 @@ pub struct Bbr {
     window_limited: bool,
     /// Whether the smoothed round trip shows a queue.
     queueing: bool,
+    /// Whether more is on its way than the path holds without one.
+    queued: bool,
     /// The least excess of the round trip in this round.
     round_excess: Duration,
     /// Whether the queue is shorter than this flow's share of it.
@@ -168,6 +174,7 @@ impl Bbr {
             limited_now: false,
             window_limited: false,
             queueing: false,
+            queued: false,
             round_excess: Duration::ZERO,
             presses: false,
             contest: None,
@@ -305,7 +312,12 @@ impl Bbr {
             self.pacing_rate = hundredths(nominal, State::Startup.gain());
         }
         let press = self.presses && self.state == State::Cruise;
-        let rate = self.rate_with(if press { PRESS } else { self.state.gain() });
+        let empties = self.queued && self.state == State::Down;
+        let rate = self.rate_with(match () {
+            () if press => PRESS,
+            () if empties => GAIN_EMPTYING,
+            () => self.state.gain(),
+        });
         if self.pipe.ever || rate > self.pacing_rate {
             self.pacing_rate = rate;
         }
@@ -431,6 +443,7 @@ impl Controller for Bbr {
         self.delivered_bytes = ack.delivered_bytes;
         self.in_flight_bytes = ack.left_in_flight();
         self.queueing = self.is_queueing(ack);
+        self.queued = ack.left_in_flight() > self.bdp(108);
         self.losses.on_ack(ack, self.queueing, self.mss);
         self.model.update_bw(ack);
         if self.model.rounds.begins {
