@@ -11,7 +11,9 @@
 //! - What a path loses by itself is measured where less leaves than it delivers, and does not count.
 //!   So much more leaves that the bandwidth arrives: what is measured as delivered is without what was
 //!   lost, and to send no more than that would lose the same share once more.
-//! - A probe ends when there is a queue and no more arrives, not only after three rounds.
+//! - A probe ends when there is a queue and no more arrives, not only after three rounds, and its queue is
+//!   emptied faster.
+//! - Beside somebody who fills the queue the window is CUBIC's: see [`contest`].
 //! - A round trip that is as short as the least within a sixty-fourth confirms it.
 
 mod contest;
@@ -113,6 +115,10 @@ struct Undo {
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the draft, which do not depend on each other"
+)]
 pub struct Bbr {
     mss: u64,
     /// Whether losses without a queue never count.
@@ -284,7 +290,7 @@ impl Bbr {
             return;
         }
         // What was done shows a round later.
-        if self.model.rounds.count % 2 == 0 {
+        if self.model.rounds.count.is_multiple_of(2) {
             return;
         }
         let kept = hundredths(max_bw, self.yield_most(ack.now));
