@@ -117,7 +117,7 @@ fn picture(command: &str) -> String {
     for block in blocks {
         let (style, body) = block.split_once("</style>").unwrap();
         let style: String = style.lines().map(rule).collect();
-        svg += &format!("<style>\n{style}</style>{body}");
+        svg.extend(["<style>\n", &style, "</style>", body]);
     }
     // A blank line would end the picture in Markdown.
     let lines: Vec<&str> = svg.lines().filter(|line| !line.trim().is_empty()).collect();
