@@ -105,18 +105,21 @@ fn picture(command: &str) -> String {
     let written = arguments.contains(&to);
     let svg = if written { fs::read_to_string(&file).unwrap() } else { done.stdout };
     assert!(svg.starts_with("<svg"), "{command}: {svg}");
-    let (head, rest) = svg.split_once("<style>\n").unwrap();
-    let (style, body) = rest.split_once("</style>").unwrap();
-    let head =
+    let mut blocks = svg.split("<style>\n");
+    let head = blocks.next().unwrap();
+    let mut svg =
         head.replacen("<svg ", "<svg class=\"rdtp\" style=\"max-width:100%;height:auto\" ", 1);
     let rule = |line: &str| {
         let selectors = line.starts_with(['.', 't']);
         let scoped = line.replace(",.", ",.rdtp .");
         if selectors { format!(".rdtp {scoped}\n") } else { format!("{line}\n") }
     };
-    let style: String = style.lines().map(rule).collect();
+    for block in blocks {
+        let (style, body) = block.split_once("</style>").unwrap();
+        let style: String = style.lines().map(rule).collect();
+        svg.extend(["<style>\n", &style, "</style>", body]);
+    }
     // A blank line would end the picture in Markdown.
-    let svg = format!("{head}<style>\n{style}</style>{body}");
     let lines: Vec<&str> = svg.lines().filter(|line| !line.trim().is_empty()).collect();
     lines.join("\n") + "\n"
 }

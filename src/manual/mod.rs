@@ -26,6 +26,7 @@
 //! | [16](ch16_chat) | loses message 4 | a chat over every protocol of this guide |
 //! | [17](ch17_one_line) | cuts bytes where it likes | the smallest chat, and lengths before messages |
 //! | [18](ch18_rooms) | lets anybody write any sender | rooms, names, and strangers |
+//! | [19](ch19_lossy) | loses 1 % | congestion control that follows the path |
 //!
 //! It goes along with chapter 3.4 of Kurose and Ross, *Computer Networking: A Top-Down Approach*,
 //! whose figures it names; it can be read without. In the terminal, `rdtp manual 1` prints the first
@@ -61,6 +62,7 @@ pub mod ch15_latency;
 pub mod ch16_chat;
 pub mod ch17_one_line;
 pub mod ch18_rooms;
+pub mod ch19_lossy;
 
 use alloc::string::String;
 
@@ -104,6 +106,7 @@ chapters! {
     "ch16_chat": "Message 4",
     "ch17_one_line": "One line",
     "ch18_rooms": "Rooms",
+    "ch19_lossy": "Why 1 % loss kills CUBIC, and what to do about it",
 }
 
 impl Chapter {

@@ -43,8 +43,8 @@ fn a_path_that_bears_marks_is_found_out_and_both_sides_mark() {
 fn marks_in_place_of_losses() {
     marks_spare_losses(Algorithm::Cubic);
     let (with, without) = marks_spare_losses(Algorithm::Bbr);
-    // What follows a model leaves a short queue either way, and a shorter one with marks.
-    assert!(with < without && without < Duration::from_millis(60), "{with:?}, {without:?}");
+    // What follows a model leaves a short queue either way: 30 ms are the path's, 16 the 20 kB.
+    assert!(with.max(without) < Duration::from_millis(50), "{with:?}, {without:?}");
 }
 
 /// The round trips with marks and without.

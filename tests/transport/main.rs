@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people have few digits")]
 
+mod bbr;
 mod data;
 mod ecn;
 mod found;

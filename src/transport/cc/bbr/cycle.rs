@@ -133,8 +133,8 @@ impl Bbr {
         if !self.pipe.ever || self.adapt_long(ack) || !self.is_in_cycle() {
             return;
         }
-        let (now, delivered) = (ack.now, ack.delivered_bytes);
-        match self.state {
+        let (state, now, delivered) = (self.state, ack.now, ack.delivered_bytes);
+        match state {
             State::Down | State::Cruise if self.is_time_to_probe(now) => {
                 self.enter_refill(delivered);
             }
@@ -143,11 +143,9 @@ impl Bbr {
                 self.cycle.is_probe_sample = true;
                 self.enter_up(ack);
             }
-            State::Up => {
-                if self.is_time_to_go_down(ack) {
-                    self.cycle.too_high_before = false;
-                    self.enter_down(now, delivered);
-                }
+            State::Up if self.is_time_to_go_down(ack) => {
+                self.cycle.too_high_before = false;
+                self.enter_down(now, delivered);
             }
             _ => {}
         }
@@ -185,7 +183,7 @@ impl Bbr {
     /// Whether there is a queue, and no more arrives than before the probe.
     fn is_probe_in_vain(&self, ack: &AckSample) -> bool {
         self.model.rounds.count > self.cycle.up_round
-            && self.rtt_excess(ack) > self.queue_sign(8)
+            && self.rtt_excess(ack) > self.queue_sign(16)
             && !self.is_growing()
     }
 

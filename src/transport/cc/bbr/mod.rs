@@ -11,7 +11,9 @@
 //! - What a path loses by itself is measured where less leaves than it delivers, and does not count.
 //!   So much more leaves that the bandwidth arrives: what is measured as delivered is without what was
 //!   lost, and to send no more than that would lose the same share once more.
-//! - A probe ends when there is a queue and no more arrives, not only after three rounds.
+//! - A probe ends when there is a queue and no more arrives, not only after three rounds, and its queue is
+//!   emptied faster.
+//! - Beside somebody who fills the queue the window is CUBIC's: see [`contest`].
 //! - A round trip that is as short as the least within a sixty-fourth confirms it.
 
 mod contest;
@@ -65,6 +67,10 @@ const PRESS: u64 = 102;
 /// What it keeps at least of the bandwidth, in hundredths: the queue may be a longer path.
 const YIELD_MOST: u64 = 50;
 
+/// The pacing gain of the down phase while the queue of the probe stands, in hundredths: with that of
+/// the draft it takes a long path longer to empty it than until the next probe.
+const GAIN_EMPTYING: u64 = 75;
+
 /// Pacing is to spread the window over a round trip; the rate stays below so many windows in one, also
 /// when the round trip has become longer than the one that startup took its rate from.
 const WINDOWS_PER_ROUND: u64 = 3;
@@ -110,6 +116,10 @@ struct Undo {
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the draft, which do not depend on each other"
+)]
 pub struct Bbr {
     mss: u64,
     /// Whether losses without a queue never count.
@@ -138,6 +148,8 @@ pub struct Bbr {
     window_limited: bool,
     /// Whether the smoothed round trip shows a queue.
     queueing: bool,
+    /// Whether more is on its way than the path holds without one.
+    queued: bool,
     /// The least excess of the round trip in this round.
     round_excess: Duration,
     /// Whether the queue is shorter than this flow's share of it.
@@ -172,6 +184,7 @@ impl Bbr {
             limited_now: false,
             window_limited: false,
             queueing: false,
+            queued: false,
             round_excess: Duration::ZERO,
             presses: false,
             contest: None,
@@ -281,7 +294,7 @@ impl Bbr {
             return;
         }
         // What was done shows a round later.
-        if self.model.rounds.count % 2 == 0 {
+        if self.model.rounds.count.is_multiple_of(2) {
             return;
         }
         let kept = hundredths(max_bw, self.yield_most(ack.now));
@@ -309,7 +322,12 @@ impl Bbr {
             self.pacing_rate = hundredths(nominal, State::Startup.gain());
         }
         let press = self.presses && self.state == State::Cruise;
-        let rate = self.rate_with(if press { PRESS } else { self.state.gain() });
+        let empties = self.queued && self.state == State::Down;
+        let rate = self.rate_with(match () {
+            () if press => PRESS,
+            () if empties => GAIN_EMPTYING,
+            () => self.state.gain(),
+        });
         if self.pipe.ever || rate > self.pacing_rate {
             self.pacing_rate = rate;
         }
@@ -452,6 +470,7 @@ impl Controller for Bbr {
         self.delivered_bytes = ack.delivered_bytes;
         self.in_flight_bytes = ack.left_in_flight();
         self.queueing = self.is_queueing(ack);
+        self.queued = ack.left_in_flight() > self.bdp(108);
         self.losses.on_ack(ack, self.queueing, self.mss);
         self.model.update_bw(ack);
         if self.model.rounds.begins {

@@ -297,6 +297,38 @@ fn a_mark_ends_a_probe() {
     assert!(path.bbr.bounds.inflight_long < u64::MAX);
 }
 
+/// A queue that stands although the flow gives way is somebody else's; when it is empty, he has gone.
+#[test]
+fn beside_somebody_who_fills_the_queue_the_window_is_cubic_s() {
+    let mut path = Path::cruising(RATE);
+    path.rtt = RTT * 3 / 2;
+    let since = path.now;
+    path.rounds_until(State::Contest, RATE / 2);
+    assert!((2..5).contains(&(path.now - since).as_secs()), "{:?}", path.now - since);
+    let window = path.bbr.window;
+    (0..20).for_each(|_| path.round(RATE / 2));
+    assert!(path.bbr.window > window, "it grows");
+    let window = path.bbr.window;
+    path.bbr.on_congestion(path.now, window);
+    path.round(RATE / 2);
+    assert!((6..8).contains(&(path.bbr.window * 10 / window)), "{} of {window}", path.bbr.window);
+    path.rtt = RTT;
+    path.rounds_until(State::Down, RATE / 2);
+}
+
+/// On a link whose losses say nothing there is no contest to be had.
+#[test]
+fn a_lossy_link_knows_no_contest() {
+    let mut path = Path::new();
+    path.bbr = Bbr::for_lossy_link(MSS);
+    path.rounds_until(State::Cruise, RATE);
+    path.rtt = RTT * 3 / 2;
+    for _ in 0..100 {
+        path.round(RATE / 2);
+        assert_ne!(path.bbr.state, State::Contest);
+    }
+}
+
 /// What the path loses by itself is measured between probes, and so much more leaves.
 #[test]
 fn the_path_s_own_losses_are_made_up_for() {
