@@ -147,30 +147,36 @@ impl Connection {
             recv.on_packet(number, frames);
         }
         while self.life.is_alive()
-            && let Some((_, frames)) = self.repairing.recv.as_mut().and_then(|recv| recv.poll())
+            && let Some((number, frames)) =
+                self.repairing.recv.as_mut().and_then(|recv| recv.poll())
         {
-            self.hear_repaired(now, &frames);
+            let heard = self.hear_repaired(now, &frames);
+            if let Some(recv) = self.repairing.recv.as_mut().filter(|_| heard) {
+                recv.on_heard(number);
+            }
         }
     }
 
     /// Takes the frames of a packet that did not arrive. It is not acknowledged, so that its loss
-    /// counts (RFC 9265 section 5).
-    fn hear_repaired(&mut self, now: Instant, frames: &[u8]) {
+    /// counts (RFC 9265 section 5). Whether all of them were taken.
+    fn hear_repaired(&mut self, now: Instant, frames: &[u8]) -> bool {
         let mut reader = Reader::new(frames);
         let mut datagrams = false;
         while !reader.is_empty() {
-            let Ok(frame) = Frame::decode(&mut reader) else { return };
+            let Ok(frame) = Frame::decode(&mut reader) else { return false };
             datagrams |= matches!(frame, Frame::Datagram(_));
             match self.handle_frame(now, &frame, &mut nobody) {
                 Ok(()) => {}
                 Err(Refusal::Fault(code, reason)) => {
-                    return self.close_with(now, code, reason.as_bytes());
+                    self.close_with(now, code, reason.as_bytes());
+                    return false;
                 }
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
         if datagrams {
             self.take_datagrams(frames);
         }
+        true
     }
 }

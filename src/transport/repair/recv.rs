@@ -27,7 +27,7 @@ pub(in crate::transport) struct RepairReceiver {
     bytes: usize,
     /// Memory to be used again.
     spare: Vec<Vec<u8>>,
-    /// Packets that were found before they arrived, if they ever do.
+    /// Packets that were found and heard before they arrived, if they ever do.
     repaired: RangeSet,
     count: u64,
 }
@@ -74,8 +74,11 @@ impl RepairReceiver {
         self.repaired.contains(number)
     }
 
-    /// A packet arrived, for the first time.
+    /// A packet arrived, for the first time, or was found.
     pub(in crate::transport) fn on_packet(&mut self, number: u64, frames: &[u8]) {
+        if self.packets.contains_key(&number) {
+            return;
+        }
         let holds = self.waiting.iter_mut().filter(|sum| sum.holds(number));
         holds.for_each(|sum| sum.missing = sum.missing.saturating_sub(1));
         let memory = self.memory_for(frames);
@@ -172,12 +175,17 @@ impl RepairReceiver {
         let len = usize::from(u16::from_be_bytes([high, low]));
         let frames = frames.get(..len).filter(|frames| !frames.is_empty())?.to_vec();
         self.on_packet(missing, &frames);
-        self.repaired.insert_or_forget_lowest(missing..missing + 1);
-        self.count += 1;
         Some((missing, frames))
     }
 
-    /// Packets that were found.
+    /// What a packet says that was found was heard. If there was no room for it, it was not, and the
+    /// packet itself may still bring it.
+    pub(in crate::transport) fn on_heard(&mut self, number: u64) {
+        self.repaired.insert_or_forget_lowest(number..number + 1);
+        self.count += 1;
+    }
+
+    /// Packets that were found and heard.
     pub(in crate::transport) const fn count(&self) -> u64 {
         self.count
     }

@@ -1,7 +1,12 @@
 //! Somebody at the socket of a host: sees every datagram that goes in and out, and holds the host to
 //! what can be told from that.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 use core::net::SocketAddr;
 
 use super::{
@@ -67,6 +72,8 @@ pub(super) struct Watched<B> {
     /// First limits of acceptors, by what this host is called, and with which tickets they count again.
     accepted: BTreeMap<ConnectionId, Params>,
     tickets: BTreeMap<Vec<u8>, Params>,
+    /// Cookies that this host was asked to send once more.
+    challenges: BTreeSet<Vec<u8>>,
     /// First limits of openers.
     greeted: BTreeMap<(SocketAddr, ConnectionId), Params>,
     lines: BTreeMap<ConnectionId, Line>,
@@ -93,6 +100,7 @@ impl<B: Body> Watched<B> {
             names: BTreeMap::new(),
             accepted: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            challenges: BTreeSet::new(),
             greeted: BTreeMap::new(),
             lines: BTreeMap::new(),
             bursts: BTreeMap::new(),
@@ -204,6 +212,9 @@ impl<B: Body> Watched<B> {
             }
             Packet::Reset { to, .. } => (self.names.get(&(source, to)).copied()?, &[][..]),
             Packet::Challenge { to, .. } | Packet::Versions { to, .. } => {
+                if let Packet::Challenge { cookie, .. } = packet {
+                    self.challenges.insert(cookie.into());
+                }
                 if let Some(burst) = self.bursts.get_mut(&to) {
                     // The path begins anew, and so does its bucket.
                     burst.bytes = 0;
@@ -235,6 +246,10 @@ impl<B: Body> Watched<B> {
                 let line = self.lines.entry(id).or_insert_with(|| Line::new(false, known));
                 if known.is_none() {
                     line.forget_ticket();
+                }
+                if known.is_none() && !cookie.is_empty() && !self.challenges.contains(cookie) {
+                    // A ticket out of a repaired packet.
+                    line.hear_unseen();
                 }
                 self.leaves(now, id, Ok(greeting.number), frames, bytes)
             }
