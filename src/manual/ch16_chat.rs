@@ -88,6 +88,7 @@
 //! rdtp chat 34@localhost --over udp --link loss=20% --seed 4
 //! ```
 //!
-//! Say five things, then do the same with `--over rdt`, `sr` and `gbn`. `/stats` shows what was lost and
-//! sent again, `/link loss=50%` makes it worse while you talk. In a capture, the filter
-//! `udp.port == 5555` shows every datagram.
+//! Say five things, then do the same with `--over rdt`, `sr` and `gbn`. A row of the screen counts what
+//! was sent, lost and sent again, and what still waits to be confirmed; F2 makes the network worse while
+//! you talk, F3 better, `/link dup=10%` takes one of your own. In a pipe or with `--lines` there is no
+//! screen, and `/stats` says the same. In a capture, the filter `udp.port == 5555` shows every datagram.

@@ -5,7 +5,9 @@ mod compat;
 mod person;
 #[path = "../support/program.rs"]
 mod program;
+mod screen;
 mod session;
+mod terminal;
 
 use std::{
     fs, thread,

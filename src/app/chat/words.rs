@@ -65,7 +65,7 @@ impl Lang {
     pub fn lines(self, event: &Event) -> Vec<String> {
         let one = |text: String| Vec::from([text]);
         match event {
-            Event::Said { from, place, kind, text } => one(self.said(from, place, *kind, text)),
+            Event::Said { from, place, kind, text } => one(self.said_at(from, place, *kind, text)),
             Event::Welcome { nick, again } => one(self.welcome(nick, *again)),
             Event::Users { names, more } => one(self.list(
                 self.pick("Here", "Aqui", "Aquí"),
@@ -87,20 +87,32 @@ impl Lang {
         }
     }
 
-    /// What somebody said, as one line.
-    fn said(self, from: &str, place: &Place, kind: Kind, text: &str) -> String {
-        let (from, text) = (plain(from), plain(text));
+    /// What somebody said, as one line that says where.
+    fn said_at(self, from: &str, place: &Place, kind: Kind, text: &str) -> String {
         let place = match place {
             Place::Everyone => self.pick("all", "todos", "todos").to_owned(),
             Place::Room(room) => format!("#{}", plain(room)),
             Place::User(_) => self.pick("private", "privado", "privado").to_owned(),
         };
+        format!("[{place}] {}", self.said(from, kind, text))
+    }
+
+    /// What somebody said, as one line for who sees where it was said; safe for a terminal.
+    ///
+    /// ```
+    /// use rdtp::app::chat::{Kind, Lang};
+    ///
+    /// assert_eq!(Lang::En.said("ana", Kind::Text, "hello"), "ana: hello");
+    /// assert_eq!(Lang::En.said("ana", Kind::Action, "waves"), "* ana waves");
+    /// ```
+    pub fn said(self, from: &str, kind: Kind, text: &str) -> String {
+        let (from, text) = (plain(from), plain(text));
         match kind {
-            Kind::Text => format!("[{place}] {from}: {text}"),
-            Kind::Action => format!("[{place}] * {from} {text}"),
+            Kind::Text => format!("{from}: {text}"),
+            Kind::Action => format!("* {from} {text}"),
             Kind::Poke => {
                 let poke = self.pick("pokes you", "chama você", "te llama");
-                format!("[{place}] * {from} {poke}: /msg {from}")
+                format!("* {from} {poke}: /msg {from}")
             }
         }
     }
@@ -148,6 +160,18 @@ impl Lang {
             .to_owned(),
         );
         lines
+    }
+
+    /// What the keys of a terminal interface do.
+    pub const fn keys(self) -> &'static str {
+        self.pick(
+            "F2 makes the network worse, F3 better. Ctrl-N, Ctrl-P: other places. PgUp, PgDn scroll. \
+             Up, Down: typed lines. Tab completes. Ctrl-C ends.",
+            "F2 piora a rede, F3 melhora. Ctrl-N, Ctrl-P: outros lugares. PgUp, PgDn rolam. \
+             Cima, baixo: linhas digitadas. Tab completa. Ctrl-C termina.",
+            "F2 empeora la red, F3 la mejora. Ctrl-N, Ctrl-P: otros lugares. PgUp, PgDn desplazan. \
+             Arriba, abajo: líneas escritas. Tab completa. Ctrl-C termina.",
+        )
     }
 
     fn place(self, place: &Place) -> String {

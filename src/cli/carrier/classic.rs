@@ -197,14 +197,14 @@ impl Carrier for Classical {
         self.out.iter().any(|(peer, out)| !out.is_empty() || waits(peer))
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self) -> Option<Traffic> {
         let mut traffic = Traffic { lost: lost(&self.driver), ..Traffic::default() };
         traffic.sent = self.driver.stats().datagrams_out;
         for machine in self.out.keys().filter_map(|peer| self.machine(*peer)) {
             traffic.resent += machine.stats().data_resent;
             traffic.rtt = machine.rtt().srtt().or(traffic.rtt);
         }
-        traffic
+        Some(traffic)
     }
 
     fn set_link(&mut self, profile: &Profile) -> bool {

@@ -81,8 +81,8 @@ pub(crate) trait Carrier {
     fn close(&mut self, peer: PeerId);
     /// Whether something it was given has not left, or not arrived where that can be known.
     fn has_work(&self) -> bool;
-    /// What it did so far.
-    fn traffic(&self) -> Traffic;
+    /// What it did so far; none where the system sends the packets.
+    fn traffic(&self) -> Option<Traffic>;
     /// Puts another bad network in its way. False where there can be none.
     fn set_link(&mut self, profile: &Profile) -> bool;
 }

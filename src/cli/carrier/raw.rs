@@ -144,9 +144,9 @@ impl Carrier for Udp {
         !self.driver.endpoint().outbox.is_empty() || self.driver.has_work(self.clock.now())
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self) -> Option<Traffic> {
         let sent = self.driver.stats().datagrams_out;
-        Traffic { sent, lost: lost(&self.driver), ..Traffic::default() }
+        Some(Traffic { sent, lost: lost(&self.driver), ..Traffic::default() })
     }
 
     fn set_link(&mut self, profile: &Profile) -> bool {

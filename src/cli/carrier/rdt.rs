@@ -309,7 +309,7 @@ impl Carrier for Rdt {
             || self.driver.has_work(self.clock.now())
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self) -> Option<Traffic> {
         let mut traffic = Traffic { lost: lost(&self.driver), ..Traffic::default() };
         traffic.sent = self.driver.stats().datagrams_out;
         for conn in self.conns.values() {
@@ -319,7 +319,7 @@ impl Carrier for Rdt {
             traffic.resent += stats.recovery.lost_packets.saturating_sub(spurious);
             traffic.rtt = Some(stats.srtt);
         }
-        traffic
+        Some(traffic)
     }
 
     fn set_link(&mut self, profile: &Profile) -> bool {

@@ -5,6 +5,7 @@ mod files;
 mod join;
 mod lines;
 mod load;
+mod screen;
 mod serve;
 mod simulate;
 
@@ -32,7 +33,15 @@ pub(crate) const PORT: u16 = 5555;
 /// Chat over any carrier: rooms, private messages, files
 ///
 /// An address joins the server there, a port alone serves. Lines are said in the room; /help shows the
-/// commands. When the input ends, the program waits until everything is confirmed, and goes.
+/// commands.
+///
+/// On a terminal, the screen shows rooms, members, what is said, files on their way and the link at work:
+/// F2 makes the network in front of this program worse while you talk, F3 better. Ctrl-N and Ctrl-P go to
+/// the next place and back, PgUp and PgDn scroll, the arrows bring typed lines back, Tab completes
+/// commands and names, Ctrl-C ends.
+///
+/// In a pipe, on a terminal that is dumb, and with --lines it works line by line. When the input ends, the
+/// program waits until everything is confirmed, and goes.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 #[command(after_long_help = super::network::FAULTS)]
@@ -127,6 +136,9 @@ pub(super) struct JoinArgs {
     /// Do not serve when nobody answers, whatever else says so
     #[arg(long)]
     no_fallback: bool,
+    /// Work line by line, even on a terminal
+    #[arg(long)]
+    lines: bool,
     /// Show one's own messages too
     #[arg(long)]
     echo: bool,

@@ -544,6 +544,11 @@ impl Client {
         &self.place
     }
 
+    /// Lines go there from now on; the user is told.
+    pub fn talk_to(&mut self, place: Place) {
+        self.go_to(place);
+    }
+
     /// The rooms we are in.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
         self.rooms.iter().map(String::as_str)
