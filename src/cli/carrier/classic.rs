@@ -186,6 +186,8 @@ impl Carrier for Classical {
         }
     }
 
+    fn hold(&mut self, _: PeerId, _: bool) {}
+
     fn close(&mut self, peer: PeerId) {
         if self.out.contains_key(&peer) {
             self.closing.insert(peer);

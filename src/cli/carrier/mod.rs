@@ -77,6 +77,8 @@ pub(crate) trait Carrier {
     fn has_room(&self, peer: PeerId, lane: Lane) -> bool;
     /// Takes bytes for a peer. On a carrier of datagrams they are one.
     fn send(&mut self, peer: PeerId, lane: Lane, bytes: &[u8]);
+    /// Stops reading from a peer, or goes on. Where that cannot be, nothing changes.
+    fn hold(&mut self, peer: PeerId, held: bool);
     /// Ends a connection after what it was given.
     fn close(&mut self, peer: PeerId);
     /// Whether something it was given has not left, or not arrived where that can be known.
@@ -394,6 +396,58 @@ mod tests {
             }
         }
         assert_eq!(heard, [&text[..], &text[..]].concat());
+    }
+
+    /// Who is held sends as much as there is space on the way, and the rest when it is read again.
+    fn holds(over: &str) {
+        let over: Over = over.parse().unwrap();
+        let clock = Clock::start();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let mut server = open(over, Side::Listen(any), None, clock).unwrap();
+        let mut client = open(over, Side::Call(server.local_addr()), None, clock).unwrap();
+        let there = client.connect().unwrap();
+        let (mut here, mut ready, mut news) = (None, Vec::new(), Vec::new());
+        let (mut sent, mut heard, mut idle, mut held) = (0, 0, 0, true);
+        let limit = clock.now() + Duration::from_mins(1);
+        let chunk = vec![7; 16 * 1024];
+        while held || heard < sent {
+            assert!(clock.now() < limit, "{over}: {heard} of {sent} bytes");
+            let soon = clock.now() + Duration::from_millis(5);
+            wait(&[&*client, &*server], None, Some(soon), &clock, &mut ready).unwrap();
+            client.step(&ready[0], &mut news).unwrap();
+            news.clear();
+            server.step(&ready[1], &mut news).unwrap();
+            for item in news.drain(..) {
+                match item {
+                    News::Opened(peer) => {
+                        server.hold(peer, true);
+                        here = Some(peer);
+                    }
+                    News::Bytes(_, _, bytes) => heard += bytes.len(),
+                    other => panic!("{other:?}"),
+                }
+            }
+            let before = sent;
+            while held && here.is_some() && client.has_room(there, Lane::Talk) && sent < 1 << 30 {
+                client.send(there, Lane::Talk, &chunk);
+                sent += chunk.len();
+            }
+            // What came with the connection may have been read before it was held.
+            if let (true, Some(peer)) = (held, here) {
+                assert!(heard <= 1 << 20, "{over} reads on: {heard} of {sent}");
+                idle = if sent > before { 0 } else { idle + 1 };
+                held = idle < 40;
+                server.hold(peer, held);
+            }
+        }
+        assert!(sent < 1 << 30, "{over}: there is no end of space");
+    }
+
+    #[test]
+    fn who_is_held_is_not_read() {
+        for over in ["tcp", "rdt"] {
+            holds(over);
+        }
     }
 
     #[test]

@@ -138,6 +138,8 @@ impl Carrier for Udp {
         self.driver.endpoint_mut().outbox.push_back((peer.address, bytes.to_vec()));
     }
 
+    fn hold(&mut self, _: PeerId, _: bool) {}
+
     fn close(&mut self, _: PeerId) {}
 
     fn has_work(&self) -> bool {
