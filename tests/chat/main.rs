@@ -179,6 +179,30 @@ fn a_killed_server_is_rejoined() {
     }
 }
 
+/// C6, S1-23: a server without connections cannot say that it goes, but its machine does, as soon as
+/// anything is sent there. Who is in the chat reads so long before the silence would have told.
+#[test]
+fn a_server_that_is_gone_is_noticed_from_icmp() {
+    for over in CARRIERS.into_iter().filter(|&over| over != "tcp") {
+        let mut server = Server::start(over, &[]);
+        let mut ana = Person::join("ana", &server, &[]);
+        server.program.kill();
+        for n in 0..3 {
+            ana.say(&format!("is anybody there? {n}"));
+        }
+        let gone = format!("* Nobody is at {} any more", server.address);
+        ana.heard.wait_for(&gone);
+        ana.heard.wait_for("* The connection is lost; trying again.");
+        // Until it is back it is tried again, and not told again.
+        let again = Server::at(&server.address, over, &[]);
+        ana.heard.wait_for("* Connected again as ana.");
+        assert_eq!(ana.heard.count(&gone), 1, "{over}");
+        ana.say("/list");
+        ana.heard.wait_for("* Here (1): ana");
+        drop(again);
+    }
+}
+
 /// A server that is asked to stop tells everybody.
 #[test]
 fn a_stop_is_told() {

@@ -6,7 +6,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt::Write as _, time::Duration};
+use core::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use super::{
     client::{Event, Place, SayError},
@@ -160,6 +160,15 @@ impl Lang {
             .to_owned(),
         );
         lines
+    }
+
+    /// The machine at this address says that no program is there any more.
+    pub fn nobody_at(self, address: SocketAddr) -> String {
+        match self {
+            Self::En => format!("* Nobody is at {address} any more (ICMP port unreachable)."),
+            Self::Pt => format!("* Não há mais ninguém em {address} (ICMP port unreachable)."),
+            Self::Es => format!("* Ya no hay nadie en {address} (ICMP port unreachable)."),
+        }
     }
 
     /// What the keys of a terminal interface do.

@@ -44,6 +44,8 @@ pub(crate) enum News {
     Datagram(PeerId, Vec<u8>),
     /// The connection is over, or none came about.
     Closed(PeerId),
+    /// The same: the peer's machine says that nobody is there (ICMP port unreachable).
+    Gone(PeerId),
 }
 
 /// What a carrier did, for people who want to watch it.
@@ -274,6 +276,12 @@ fn relink<E: Endpoint>(driver: &mut Driver<E>, side: Side, profile: &Profile) ->
     }
 }
 
+/// How often the machine at the other end has said that nobody listens there. On a socket with one peer
+/// that is the peer's machine.
+fn refusals<E: Endpoint>(driver: &Driver<E>) -> u64 {
+    driver.socket().stats().refused
+}
+
 /// What the links of a driver have lost.
 fn lost<E: Endpoint>(driver: &Driver<E>) -> u64 {
     let lost = |link: &Link<SocketAddr>| {
@@ -391,7 +399,7 @@ mod tests {
                             closed |= !matches!(over, Over::Tcp | Over::Rdt);
                         }
                     }
-                    News::Closed(_) => {}
+                    News::Closed(_) | News::Gone(_) => {}
                 }
             }
         }

@@ -24,7 +24,9 @@ use rdtp::{
 };
 use rustix::event::{PollFd, PollFlags};
 
-use super::{Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, relink, secret};
+use super::{
+    Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, refusals, relink, secret,
+};
 
 /// A lane asks for no more while so many bytes wait in front of its stream.
 const ROOM_BYTES: usize = 64 * 1024;
@@ -67,7 +69,7 @@ pub(super) struct Rdt {
     conns: BTreeMap<PeerId, Conn>,
     peers: BTreeMap<ConnectionId, PeerId>,
     calls: u64,
-    errors: u64,
+    refusals: u64,
     /// Connections that are read on in the next turn.
     unread: BTreeSet<PeerId>,
     buffer: Vec<u8>,
@@ -78,8 +80,8 @@ impl Rdt {
         let driver = driver(host(side), side, bad.as_ref(), 0, clock)?;
         let (conns, peers) = (BTreeMap::new(), BTreeMap::new());
         let buffer = vec![0; 16 * 1024];
-        let (calls, errors, unread) = (0, 0, BTreeSet::new());
-        Ok(Self { side, driver, bad, clock, conns, peers, calls, errors, unread, buffer })
+        let (calls, refusals, unread) = (0, 0, BTreeSet::new());
+        Ok(Self { side, driver, bad, clock, conns, peers, calls, refusals, unread, buffer })
     }
 
     fn insert(&mut self, id: ConnectionId, address: SocketAddr) -> PeerId {
@@ -123,11 +125,11 @@ impl Rdt {
                 if conn
                     .is_some_and(|conn| conn.talk.stream == Some(stream) && conn.closing.is_some())
                 {
-                    self.end(peer, news);
+                    self.end(peer, News::Closed, news);
                 }
             }
             Event::Stream(_) => self.pump(peer),
-            Event::Closed(_) => self.end(peer, news),
+            Event::Closed(_) => self.end(peer, News::Closed, news),
             Event::Connected | Event::Datagram => {}
         }
     }
@@ -177,7 +179,7 @@ impl Rdt {
         }
         // The peer says no more. Where it is the talk, that is the end.
         if conn.talk.stream == Some(stream) {
-            self.end(peer, news);
+            self.end(peer, News::Closed, news);
         }
     }
 
@@ -218,13 +220,13 @@ impl Rdt {
         }
     }
 
-    fn end(&mut self, peer: PeerId, news: &mut Vec<News>) {
+    fn end(&mut self, peer: PeerId, what: fn(PeerId) -> News, news: &mut Vec<News>) {
         let Some(conn) = self.conns.remove(&peer) else { return };
         self.peers.remove(&conn.id);
         if let Some(connection) = self.driver.endpoint_mut().get_mut(conn.id) {
             connection.close(self.clock.now(), 0, b"");
         }
-        news.push(News::Closed(peer));
+        news.push(what(peer));
     }
 }
 
@@ -287,13 +289,17 @@ impl Carrier for Rdt {
             conn.closing.is_some_and(|at| at <= now).then_some(*peer)
         };
         let late: Vec<PeerId> = self.conns.iter().filter_map(late).collect();
-        // On a socket with one peer an error is the peer's: nobody listens at its port.
-        let errors = self.driver.socket().stats().recv_errors;
-        let refused = errors > self.errors && matches!(self.side, Side::Call(_));
-        self.errors = errors;
-        let gone: Vec<PeerId> = self.conns.keys().copied().filter(|_| refused).collect();
-        for peer in late.into_iter().chain(gone) {
-            self.end(peer, news);
+        for peer in late {
+            self.end(peer, News::Closed, news);
+        }
+        let refusals = refusals(&self.driver);
+        if refusals > core::mem::replace(&mut self.refusals, refusals)
+            && matches!(self.side, Side::Call(_))
+        {
+            let gone: Vec<PeerId> = self.conns.keys().copied().collect();
+            for peer in gone {
+                self.end(peer, News::Gone, news);
+            }
         }
         Ok(())
     }
@@ -303,7 +309,7 @@ impl Carrier for Rdt {
         if self.calls > 0 {
             let bad = self.bad.as_ref();
             self.driver = driver(host(self.side), self.side, bad, self.calls, self.clock)?;
-            self.errors = 0;
+            self.refusals = 0;
             self.conns.clear();
             self.peers.clear();
         }

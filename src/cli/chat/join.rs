@@ -247,6 +247,14 @@ impl Joined {
                     self.session.client.handle_datagram(now, &bytes);
                 }
                 News::Closed(peer) if Some(peer) == self.peer => self.closed(now),
+                News::Gone(peer) if Some(peer) == self.peer => {
+                    // While it is tried again and again, once is enough.
+                    if self.session.client.is_online() {
+                        let line = self.session.lang.nobody_at(self.address);
+                        self.session.lines.push(line);
+                    }
+                    self.closed(now);
+                }
                 _ => {}
             }
         }

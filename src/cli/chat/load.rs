@@ -323,7 +323,7 @@ fn step(user: &mut User, ready: &[rustix::event::PollFlags], now: Instant) -> Re
             News::Opened(_) => user.client.connected(now),
             News::Bytes(_, lane, bytes) => user.client.handle_bytes(now, lane, &bytes),
             News::Datagram(_, bytes) => user.client.handle_datagram(now, &bytes),
-            News::Closed(_) => {
+            News::Closed(_) | News::Gone(_) => {
                 user.peer = None;
                 user.client.disconnected(now);
             }

@@ -156,6 +156,10 @@ impl Hosting {
                     self.blocked.remove(&peer);
                     self.server.disconnected(now, peer);
                 }
+                News::Gone(peer) => {
+                    self.blocked.remove(&peer);
+                    self.server.unreachable(now, peer);
+                }
             }
         }
         self.news = news;
