@@ -29,7 +29,7 @@
 //! <!-- run: rdtp chat simulate --chatters 100 --members 10 --cuts 40 --restarts 2 --seed 7 -->
 //! ```text
 //! $ rdtp chat simulate --chatters 100 --members 10 --cuts 40 --restarts 2 --seed 7
-//! seed 7: 100 chatters, 300 messages said, 300 confirmed, shown 2700 times: 0 twice, 0 missing, 0 out of order; 437 connections broken, 30258 pieces, latency 40ms median, 540.742821ms p99, 1.058591015s longest, 40.016356949s of virtual time
+//! seed 7: 100 chatters, 300 messages said, 300 confirmed, shown 2700 times: 0 twice, 0 missing, 0 out of order; 437 connections broken, 30258 pieces, latency 40.00 ms median, 540.74 ms p99, 1058.59 ms longest, 40.016 s of virtual time
 //! ```
 //!
 //! Over raw UDP nothing of this is done, since it is there to show what a network does: a message that

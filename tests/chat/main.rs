@@ -264,6 +264,22 @@ fn no_escape_reaches_a_terminal() {
     assert_eq!(line, "[#lobby] ana: \\x1b]52;c;aGk=\\x07\\u{9b}2J\\u{202e}x");
 }
 
+/// For machines there are objects.
+#[test]
+fn simulated_chatters_are_counted_in_json() {
+    let run = program::rdtp(&["chat", "simulate", "--chatters", "40", "--runs", "2", "--json"]);
+    let finished = run.finish();
+    assert!(finished.success, "{}", finished.stderr);
+    let lines: Vec<serde_json::Value> =
+        finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2);
+    for (seed, line) in (1..).zip(&lines) {
+        assert_eq!(line["seed"], seed);
+        assert_eq!((&line["said"], &line["missing"]), (&120.into(), &0.into()));
+        assert!(line["latency_p99_ms"].as_f64().expect("a number") > 0.0);
+    }
+}
+
 /// Every language has the words of the whole program.
 #[test]
 fn three_languages() {
