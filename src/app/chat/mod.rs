@@ -56,6 +56,7 @@ pub use client::{Client, ClientConfig, Event, Place, SayError};
 pub use command::{COMMANDS, Line, Row, Verb, find, parse};
 pub use frame::{Bye, FileEnd, Frame, FrameError, Frames, Kind, Listing, Parting, Reason, Target};
 pub use names::{NAME_CHARS_MAX, NickError, check_nick, folded, look};
+pub(super) use plain::is_unseen;
 pub use plain::{MARKS_MAX, is_plain, plain};
 pub use server::{LOBBY, Lane, PeerId, Server, ServerEvent, ServerLimits, Wire};
 pub use words::{Lang, millis};

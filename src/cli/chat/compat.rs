@@ -229,7 +229,7 @@ fn take(client: &mut CompatClient, original: Original, wire: Wire, item: News) {
         News::Closed(_) | News::Gone(_) if wire == Wire::Stream => client.gone(),
         // S1-23: a datagram met a closed port; the next may find it open (R5).
         News::Closed(_) | News::Gone(_) if original == Original::S1 => {
-            show("Erro ao receber mensagem.")
+            show("Erro ao receber mensagem.");
         }
         News::Closed(_) | News::Gone(_) | News::Opened(_) => {}
     }

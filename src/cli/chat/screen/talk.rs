@@ -9,6 +9,8 @@ use unicode_width::UnicodeWidthChar as _;
 const LINES_MAX: usize = 2_000;
 /// Places that are kept: rooms, private talks.
 const PLACES_MAX: usize = 64;
+/// Members that are known by name; others are counted.
+const MEMBERS_MAX: usize = 2_000;
 
 /// Whose line it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,17 +89,16 @@ impl Talk {
                 return self.said(event, from, place, *kind, text);
             }
             Event::Members { room, names, more } => {
-                let more = usize::try_from(*more).unwrap_or(usize::MAX);
-                self.members.insert(room.clone(), Members { names: names.clone(), more });
+                if self.members.contains_key(room) || self.members.len() < PLACES_MAX {
+                    let (names, more) = (names.clone(), usize::try_from(*more).unwrap_or(0));
+                    self.members.insert(room.clone(), Members { names, more });
+                }
                 if self.asked.remove(room) {
                     return;
                 }
             }
             Event::Entered { room, nick, me } => {
-                let names = &mut self.members.entry(room.clone()).or_default().names;
-                if !names.contains(nick) {
-                    names.push(nick.clone());
-                }
+                self.entered(room, nick);
                 if *me {
                     self.open(&Place::Room(room.clone()));
                 }
@@ -127,6 +128,21 @@ impl Talk {
         let head = if kind == Kind::Text { plain(from).len() + 1 } else { 0 };
         let text = self.lang.said(from, kind, text);
         self.push(&place, Said { tone, head, text });
+    }
+
+    fn entered(&mut self, room: &str, nick: &str) {
+        if !self.members.contains_key(room) && self.members.len() >= PLACES_MAX {
+            return;
+        }
+        let members = self.members.entry(room.to_owned()).or_default();
+        if members.names.iter().any(|name| name == nick) {
+            return;
+        }
+        if members.names.len() < MEMBERS_MAX {
+            members.names.push(nick.to_owned());
+        } else {
+            members.more += 1;
+        }
     }
 
     fn left(&mut self, event: &Event, room: &str, nick: &str, me: bool) {
@@ -426,6 +442,14 @@ mod tests {
             talk.say(format!("line {n}"));
         }
         assert_eq!(talk.panes[&lobby()].lines.len(), LINES_MAX);
+        for n in 0..MEMBERS_MAX + 10 {
+            let (room, nick) = (format!("room-{n}"), "x".to_owned());
+            talk.event(&Event::Entered { room, nick, me: false });
+            let (room, nick) = (LOBBY.to_owned(), format!("user-{n}"));
+            talk.event(&Event::Entered { room, nick, me: false });
+        }
+        assert_eq!(talk.members.len(), PLACES_MAX);
+        assert_eq!((talk.here().0.len(), talk.here().1), (MEMBERS_MAX, 10));
     }
 
     #[test]
