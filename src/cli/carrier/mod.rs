@@ -102,13 +102,17 @@ pub(crate) fn send_frame(carrier: &mut dyn Carrier, peer: PeerId, lane: Lane, fr
     }
 }
 
-/// What is below a carrier.
+/// What carries a program's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
+    /// TCP connections.
     Tcp,
+    /// Bare datagrams.
     Udp,
+    /// The production transport.
     Rdt,
-    Classic(Spec),
+    /// One of the book's protocols.
+    Book(Spec),
 }
 
 impl FromStr for Over {
@@ -119,19 +123,28 @@ impl FromStr for Over {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
             "rdt" => Ok(Self::Rdt),
-            _ => {
-                let spec: Spec = text.parse().map_err(|_| ALL.to_owned())?;
-                let repairs = matches!(
-                    spec,
-                    Spec::StopAndWait(_) | Spec::GoBackN(_) | Spec::SelectiveRepeat(_)
-                );
-                if repairs { Ok(Self::Classic(spec)) } else { Err(ALL.to_owned()) }
-            }
+            name => name.parse().map(Self::Book).map_err(|error| {
+                format!("{error}; write tcp, udp, rdt, or a protocol such as rdt3.0, gbn or sr")
+            }),
         }
     }
 }
 
-const ALL: &str = "choose tcp, udp, rdt, rdt3.0, gbn or sr";
+impl Over {
+    /// One for a program whose bytes have to arrive, or to be seen lost: of the book's protocols those
+    /// that repair every loss.
+    pub(crate) fn of_stream(text: &str) -> Result<Self, String> {
+        let usual = "choose tcp, udp, rdt, rdt3.0, gbn or sr";
+        let over: Self = text.parse().map_err(|_| usual.to_owned())?;
+        match over {
+            Self::Book(Spec::StopAndWait(_) | Spec::GoBackN(_) | Spec::SelectiveRepeat(_))
+            | Self::Tcp
+            | Self::Udp
+            | Self::Rdt => Ok(over),
+            Self::Book(_) => Err(usual.to_owned()),
+        }
+    }
+}
 
 impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +152,7 @@ impl fmt::Display for Over {
             Self::Tcp => f.write_str("tcp"),
             Self::Udp => f.write_str("udp"),
             Self::Rdt => f.write_str("rdt"),
-            Self::Classic(spec) => spec.fmt(f),
+            Self::Book(spec) => spec.fmt(f),
         }
     }
 }
@@ -182,7 +195,7 @@ pub(crate) fn open(
         Over::Tcp => Box::new(tcp::Tcp::open(side, clock).map_err(failed)?),
         Over::Udp => Box::new(raw::Udp::open(side, bad.as_ref(), clock).map_err(failed)?),
         Over::Rdt => Box::new(rdt::Rdt::open(side, bad, clock).map_err(failed)?),
-        Over::Classic(spec) => {
+        Over::Book(spec) => {
             Box::new(classic::Classical::open(spec, side, bad, clock).map_err(failed)?)
         }
     })
@@ -345,11 +358,15 @@ mod tests {
     #[test]
     fn carriers_have_the_names_that_they_print() {
         for name in ["tcp", "udp", "rdt", "rdt3.0", "gbn", "sr", "gbn:4/8"] {
-            let over: Over = name.parse().unwrap();
+            let over = Over::of_stream(name).unwrap();
             assert!(over.to_string().starts_with(name.split(':').next().unwrap()));
         }
         for name in ["", "rdt1.0", "rdt2.2", "quic"] {
-            assert!(name.parse::<Over>().is_err(), "{name}");
+            assert!(Over::of_stream(name).is_err(), "{name}");
+        }
+        // A monitor wants to see those, too, that lose.
+        for name in ["rdt1.0", "rdt2.2"] {
+            assert_eq!(name.parse::<Over>().unwrap().to_string(), name);
         }
     }
 

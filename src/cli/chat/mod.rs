@@ -12,7 +12,7 @@ mod simulate;
 use core::{net::SocketAddr, str::FromStr};
 use std::{env, io::IsTerminal as _, net::ToSocketAddrs, path::PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use rdtp::{
     app::chat::{Lang, check_nick, compat::Original},
     link::Profile,
@@ -22,6 +22,7 @@ use rdtp::{
 use super::{
     Failure, Outcome,
     carrier::{Bad, Over},
+    lang::{self, Language},
     network::seed_or_new,
     refuse,
     transfer::resolve,
@@ -67,7 +68,7 @@ enum Part {
 pub(super) struct Common {
     /// What is below: tcp, udp (some datagrams arrive), rdt (the transport), rdt3.0, gbn or sr (the
     /// machines of the textbook)
-    #[arg(long, value_name = "CARRIER", default_value = "tcp")]
+    #[arg(long, value_name = "CARRIER", default_value = "tcp", value_parser = Over::of_stream)]
     over: Over,
     /// Bad network in the path, in front of udp, rdt, rdt3.0, gbn and sr
     #[arg(long, value_name = "FAULTS")]
@@ -96,29 +97,8 @@ impl Common {
     }
 
     fn lang(&self) -> Lang {
-        self.lang.map_or_else(of_locale, |lang| match lang {
-            Language::En => Lang::En,
-            Language::Pt => Lang::Pt,
-            Language::Es => Lang::Es,
-        })
+        lang::chosen(self.lang)
     }
-}
-
-/// The language of the environment, as the C library chooses it.
-fn of_locale() -> Lang {
-    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
-    locale.map_or(Lang::En, |locale| Lang::of_locale(&locale))
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Language {
-    /// English
-    En,
-    /// Portuguese
-    Pt,
-    /// Spanish
-    Es,
 }
 
 /// How to join.

@@ -1,4 +1,4 @@
-//! Everything that the chat says to its user, in three languages, in one place.
+//! What the chat says.
 
 use alloc::{
     borrow::ToOwned,
@@ -6,61 +6,15 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt::Write as _, net::SocketAddr, time::Duration};
+use core::{fmt::Write as _, net::SocketAddr};
 
-use super::{
-    client::{Event, Place, SayError},
-    command::{COMMANDS, Verb},
-    frame::{Bye, FileEnd, Kind, Parting, Reason, TEXT_BYTES_MAX},
-    plain::plain,
+use super::{Lang, millis};
+use crate::app::chat::{
+    Bye, COMMANDS, Event, FileEnd, Kind, Parting, Place, Reason, SayError, Verb,
+    frame::TEXT_BYTES_MAX, plain,
 };
 
-/// A language.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Portuguese.
-    Pt,
-    /// Spanish.
-    Es,
-}
-
 impl Lang {
-    /// The language of a locale such as `pt_BR.UTF-8`; English when it is another.
-    ///
-    /// ```
-    /// use rdtp::app::chat::Lang;
-    ///
-    /// assert_eq!(Lang::of_locale("pt_BR.UTF-8"), Lang::Pt);
-    /// assert_eq!(Lang::of_locale("C"), Lang::En);
-    /// ```
-    pub fn of_locale(locale: &str) -> Self {
-        match locale.get(..2) {
-            Some("pt") => Self::Pt,
-            Some("es") => Self::Es,
-            _ => Self::En,
-        }
-    }
-
-    /// The one of three that is in this language.
-    pub const fn pick<'a>(self, en: &'a str, pt: &'a str, es: &'a str) -> &'a str {
-        match self {
-            Self::En => en,
-            Self::Pt => pt,
-            Self::Es => es,
-        }
-    }
-
-    const fn index(self) -> usize {
-        match self {
-            Self::En => 0,
-            Self::Pt => 1,
-            Self::Es => 2,
-        }
-    }
-
     /// The lines to show for an event, safe for a terminal; none for what only a program acts on.
     pub fn lines(self, event: &Event) -> Vec<String> {
         let one = |text: String| Vec::from([text]);
@@ -483,12 +437,6 @@ impl Lang {
     }
 }
 
-/// Milliseconds with two decimals, without floating point.
-pub fn millis(time: Duration) -> String {
-    let hundredths = (time.as_nanos() + 5_000) / 10_000;
-    format!("{}.{:02} ms", hundredths / 100, hundredths % 100)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -527,7 +475,7 @@ mod tests {
             ] {
                 let lines = lang.lines(&event);
                 assert!(!lines.is_empty(), "{event:?}");
-                assert!(lines.iter().all(|line| super::super::is_plain(line)), "{lines:?}");
+                assert!(lines.iter().all(|line| crate::app::chat::is_plain(line)), "{lines:?}");
             }
         }
     }
@@ -562,12 +510,5 @@ mod tests {
             let texts: BTreeSet<_> = reasons.map(|reason| lang.reason(reason, "x")).into();
             assert_eq!(texts.len(), reasons.len());
         }
-    }
-
-    #[test]
-    fn times_have_two_decimals() {
-        assert_eq!(millis(Duration::from_nanos(7_091_234)), "7.09 ms");
-        assert_eq!(millis(Duration::from_micros(15_640)), "15.64 ms");
-        assert_eq!(millis(Duration::ZERO), "0.00 ms");
     }
 }
