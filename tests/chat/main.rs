@@ -264,6 +264,21 @@ fn no_escape_reaches_a_terminal() {
     assert_eq!(line, "[#lobby] ana: \\x1b]52;c;aGk=\\x07\\u{9b}2J\\u{202e}x");
 }
 
+/// One who says as much as its connection takes is read more slowly, and neither it nor anybody else is
+/// thrown out.
+#[test]
+fn a_flooder_is_slowed_down_and_stays() {
+    for over in ["tcp", "rdt"] {
+        let server = Server::start(over, &[]);
+        let users = ["--users", "6", "--members", "6", "--every", "200ms", "--span", "2s"];
+        let load = ["chat", "load", &server.address, "--over", over, "--flood"];
+        let finished = program::rdtp(&[&load[..], &users[..]].concat()).finish();
+        assert!(finished.success, "{finished:?}");
+        assert!(finished.stdout.contains("lost 0 connections"), "{over}: {}", finished.stdout);
+        assert!(!server.program.heard.has("Flooding"), "{:?}", server.program.heard.lines());
+    }
+}
+
 /// For machines there are objects.
 #[test]
 fn simulated_chatters_are_counted_in_json() {
