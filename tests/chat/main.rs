@@ -271,10 +271,15 @@ fn a_flooder_is_slowed_down_and_stays() {
     for over in ["tcp", "rdt"] {
         let server = Server::start(over, &[]);
         let users = ["--users", "6", "--members", "6", "--every", "200ms", "--span", "2s"];
-        let load = ["chat", "load", &server.address, "--over", over, "--flood"];
+        let load = ["chat", "load", &server.address, "--over", over, "--flood", "--json"];
         let finished = program::rdtp(&[&load[..], &users[..]].concat()).finish();
         assert!(finished.success, "{finished:?}");
-        assert!(finished.stdout.contains("lost 0 connections"), "{over}: {}", finished.stdout);
+        let lines: Vec<serde_json::Value> =
+            finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+        assert_eq!(events, ["connected", "measured", "measured", "flooder"], "{over}");
+        assert_eq!(lines[3]["lost"], 0, "{over}: {}", lines[3]);
+        assert!(lines[3]["sent"].as_u64() > Some(1_000), "{over}: {}", lines[3]);
         assert!(!server.program.heard.has("Flooding"), "{:?}", server.program.heard.lines());
     }
 }

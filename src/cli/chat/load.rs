@@ -16,6 +16,8 @@ use rdtp::{
     time::Instant,
 };
 
+use serde_json::{Value, json};
+
 use super::{Common, PORT, with_port};
 use crate::cli::{
     Failure, Outcome,
@@ -53,6 +55,35 @@ pub(super) struct Options {
     /// Process whose memory is the server's
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
+    /// Print objects of JSON, one to a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// A line for people, or the object of it.
+    fn tell(&self, text: &str, object: &Value) {
+        if self.json {
+            say!("{object}");
+        } else {
+            say!("{text}");
+        }
+    }
+
+    /// What the server holds, and held at most.
+    fn memory(&self, pid: u32) -> Result<(), Failure> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let kib = |key: &str| -> Option<u64> {
+            let line = status.lines().find(|line| line.starts_with(key))?;
+            line.split_whitespace().nth(1)?.parse().ok()
+        };
+        let [most, now] = ["VmHWM:", "VmRSS:"].map(|key| kib(key).unwrap_or_default());
+        self.tell(
+            &format!("the server holds {now} KiB, at most {most} KiB"),
+            &json!({ "event": "memory", "kib": now, "max_kib": most }),
+        );
+        Ok(())
+    }
 }
 
 struct User {
@@ -100,10 +131,10 @@ pub(super) fn run(options: &Options) -> Outcome {
     load.run_until(limit, |load| load.users.iter().all(|user| user.client.is_online()))?;
     let online = load.users.iter().filter(|user| user.client.is_online()).count();
     let seconds = clock.now().since_epoch().as_secs_f64();
-    say!(
-        "{online} of {} users over {} connected in {seconds:.2} s",
-        options.users,
-        options.common.over
+    let (users, over) = (options.users, options.common.over.to_string());
+    options.tell(
+        &format!("{online} of {users} users over {over} connected in {seconds:.2} s"),
+        &json!({ "event": "connected", "users": online, "over": over, "seconds": seconds }),
     );
     if online < options.users {
         return Err(Failure(
@@ -114,25 +145,23 @@ pub(super) fn run(options: &Options) -> Outcome {
         user.client.handle_line(clock.now(), &room(n));
     }
     load.pause(Duration::from_secs(2))?;
-    let quiet = load.measured("")?;
+    let quiet = load.measured(false)?;
     if options.flood {
         let flooder = Flooder::start(options, address);
         load.pause(Duration::from_secs(1))?;
-        let flooded = load.measured("with a flooder, ")?;
+        let flooded = load.measured(true)?;
         let (sent, lost) = flooder.stop()?;
         let times = flooded.as_secs_f64() / quiet.as_secs_f64();
-        say!(
-            "the flooder sent {sent} messages, lost {lost} connections, and made p99 {times:.2} times \
-             as long"
+        options.tell(
+            &format!(
+                "the flooder sent {sent} messages, lost {lost} connections, and made p99 {times:.2} \
+                 times as long"
+            ),
+            &json!({ "event": "flooder", "sent": sent, "lost": lost, "p99_times": times }),
         );
     }
     if let Some(pid) = options.server_pid {
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        for line in
-            status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-        {
-            say!("server {}", line.split_whitespace().collect::<Vec<_>>().join(" "));
-        }
+        options.memory(pid)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -146,7 +175,7 @@ fn user(common: &Common, address: SocketAddr, clock: Clock, nick: &str) -> Resul
 
 impl Load<'_> {
     /// Measures for a span; returns the 99th of 100 times.
-    fn measured(&mut self, what: &str) -> Result<Duration, Failure> {
+    fn measured(&mut self, flooded: bool) -> Result<Duration, Failure> {
         let every = self.options.every.0;
         let mut rng = Seed::new(1).split("load").rng();
         let now = self.clock.now();
@@ -168,14 +197,18 @@ impl Load<'_> {
                 .copied()
                 .unwrap_or_default()
         };
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        say!(
-            "{what}{said} messages said, heard {heard} times; p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, \
-             max {:.2} ms",
-            ms(rank(500)),
-            ms(rank(990)),
-            ms(rank(999)),
-            ms(rank(1000)),
+        let what = if flooded { "with a flooder, " } else { "" };
+        let [p50, p99, p99_9, max] =
+            [500, 990, 999, 1000].map(|share| rank(share).as_secs_f64() * 1e3);
+        self.options.tell(
+            &format!(
+                "{what}{said} messages said, heard {heard} times; p50 {p50:.2} ms, p99 {p99:.2} ms, \
+                 p99.9 {p99_9:.2} ms, max {max:.2} ms"
+            ),
+            &json!({
+                "event": "measured", "flooded": flooded, "said": said, "heard": heard,
+                "p50_ms": p50, "p99_ms": p99, "p99_9_ms": p99_9, "max_ms": max,
+            }),
         );
         Ok(rank(990))
     }
