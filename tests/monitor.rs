@@ -286,6 +286,23 @@ fn a_simulated_hour_repeats() {
     }
 }
 
+/// From the first line to the summary it is one language.
+#[test]
+fn the_whole_output_is_in_the_language_that_was_chosen() {
+    for (lang, parts) in [
+        ("pt", ["monitorando", "abaixo de", "3 medições, 3 respondidas", "ida e volta min"]),
+        ("es", ["vigilando", "por debajo de", "3 mediciones, 3 respondidas", "ida y vuelta min"]),
+        ("en", ["monitoring", "below", "3 probes, 3 answered", "round trip min"]),
+    ] {
+        let flags = ["monitor", "--simulate", "--count", "3", "--lang", lang];
+        let finished = rdtp(&flags).finish();
+        assert!(finished.success, "{finished:?}");
+        for part in parts {
+            assert!(finished.stdout.contains(part), "{lang}: {part:?}: {}", finished.stdout);
+        }
+    }
+}
+
 /// The picture on a terminal is drawn in place, and the summary stays.
 #[cfg(target_os = "linux")]
 #[test]

@@ -7,3 +7,4 @@ pub mod chat;
 pub mod file;
 pub mod lab;
 pub mod monitor;
+pub mod words;

@@ -17,6 +17,7 @@ mod check;
 mod demo;
 mod dump;
 mod lab;
+mod lang;
 mod link;
 mod machine;
 mod manual;

@@ -29,7 +29,7 @@
 //! <!-- run: rdtp chat simulate --chatters 100 --members 10 --cuts 40 --restarts 2 --seed 7 -->
 //! ```text
 //! $ rdtp chat simulate --chatters 100 --members 10 --cuts 40 --restarts 2 --seed 7
-//! seed 7: 100 chatters, 300 messages said, 300 confirmed, shown 2700 times: 0 twice, 0 missing, 0 out of order; 437 connections broken, 30258 pieces, latency 40ms median, 540.742821ms p99, 1.058591015s longest, 40.016356949s of virtual time
+//! seed 7: 100 chatters, 300 messages said, 300 confirmed, shown 2700 times: 0 twice, 0 missing, 0 out of order; 437 connections broken, 30258 pieces, latency 40.00 ms median, 540.74 ms p99, 1058.59 ms longest, 40.016 s of virtual time
 //! ```
 //!
 //! Over raw UDP nothing of this is done, since it is there to show what a network does: a message that
@@ -88,6 +88,7 @@
 //! rdtp chat 34@localhost --over udp --link loss=20% --seed 4
 //! ```
 //!
-//! Say five things, then do the same with `--over rdt`, `sr` and `gbn`. `/stats` shows what was lost and
-//! sent again, `/link loss=50%` makes it worse while you talk. In a capture, the filter
-//! `udp.port == 5555` shows every datagram.
+//! Say five things, then do the same with `--over rdt`, `sr` and `gbn`. A row of the screen counts what
+//! was sent, lost and sent again, and what still waits to be confirmed; F2 makes the network worse while
+//! you talk, F3 better, `/link dup=10%` takes one of your own. In a pipe or with `--lines` there is no
+//! screen, and `/stats` says the same. In a capture, the filter `udp.port == 5555` shows every datagram.

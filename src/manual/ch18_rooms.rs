@@ -47,7 +47,7 @@
 //! <!-- run: rdtp chat simulate --chatters 300 --members 3 --cuts 0 --restarts 0 -->
 //! ```text
 //! $ rdtp chat simulate --chatters 300 --members 3 --cuts 0 --restarts 0
-//! seed 1: 300 chatters, 900 messages said, 900 confirmed, shown 1800 times: 0 twice, 0 missing, 0 out of order; 0 connections broken, 25482 pieces, latency 40ms median, 40ms p99, 40ms longest, 40.098098573s of virtual time
+//! seed 1: 300 chatters, 900 messages said, 900 confirmed, shown 1800 times: 0 twice, 0 missing, 0 out of order; 0 connections broken, 25482 pieces, latency 40.00 ms median, 40.00 ms p99, 40.00 ms longest, 40.098 s of virtual time
 //! ```
 //!
 //! # What to watch

@@ -11,7 +11,9 @@ use alloc::{
 use core::{cmp::Reverse, fmt, net::Ipv4Addr, time::Duration};
 
 use crate::{
-    app::chat::{Client, ClientConfig, Event, Frames, Lane, PeerId, Server, ServerLimits, Wire},
+    app::chat::{
+        Client, ClientConfig, Event, Frames, Lane, PeerId, Server, ServerLimits, Wire, millis,
+    },
     rng::{Rng, Seed},
     time::Instant,
 };
@@ -95,12 +97,12 @@ impl ChatReport {
 
 impl fmt::Display for ChatReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [median, high, longest] = self.latency;
+        let [median, high, longest] = self.latency.map(millis);
         write!(
             f,
             "{} messages said, {} confirmed, shown {} times: {} twice, {} missing, {} out of \
-             order; {} connections broken, {} pieces, latency {median:?} median, {high:?} p99, \
-             {longest:?} longest, {:?} of virtual time",
+             order; {} connections broken, {} pieces, latency {median} median, {high} p99, \
+             {longest} longest, {}.{:03} s of virtual time",
             self.said,
             self.delivered,
             self.shown,
@@ -109,7 +111,8 @@ impl fmt::Display for ChatReport {
             self.disordered,
             self.broken,
             self.pieces,
-            self.time
+            self.time.as_secs(),
+            self.time.subsec_millis()
         )
     }
 }
@@ -553,6 +556,17 @@ mod tests {
         assert_eq!((report.said, report.shown), (600, 600 * 19), "{report}");
         assert_eq!(report.latency[2], 2 * plan.delay, "{report}");
         assert_eq!(plan.run(), report, "the same seed gives the same run");
+    }
+
+    #[test]
+    fn times_are_printed_for_people() {
+        let report = Chat { chatters: 20, ..Chat::default() }.run();
+        let latency = [40_000_001, 540_742_821, 1_058_591_015].map(Duration::from_nanos);
+        let time = Duration::from_nanos(40_016_356_949);
+        let text = ChatReport { latency, time, ..report }.to_string();
+        let expected = "latency 40.00 ms median, 540.74 ms p99, 1058.59 ms longest, 40.016 s of \
+                        virtual time";
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]

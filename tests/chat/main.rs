@@ -5,7 +5,9 @@ mod compat;
 mod person;
 #[path = "../support/program.rs"]
 mod program;
+mod screen;
 mod session;
+mod terminal;
 
 use std::{
     fs, thread,
@@ -177,6 +179,30 @@ fn a_killed_server_is_rejoined() {
     }
 }
 
+/// C6, S1-23: a server without connections cannot say that it goes, but its machine does, as soon as
+/// anything is sent there. Who is in the chat reads so long before the silence would have told.
+#[test]
+fn a_server_that_is_gone_is_noticed_from_icmp() {
+    for over in CARRIERS.into_iter().filter(|&over| over != "tcp") {
+        let mut server = Server::start(over, &[]);
+        let mut ana = Person::join("ana", &server, &[]);
+        server.program.kill();
+        for n in 0..3 {
+            ana.say(&format!("is anybody there? {n}"));
+        }
+        let gone = format!("* Nobody is at {} any more", server.address);
+        ana.heard.wait_for(&gone);
+        ana.heard.wait_for("* The connection is lost; trying again.");
+        // Until it is back it is tried again, and not told again.
+        let again = Server::at(&server.address, over, &[]);
+        ana.heard.wait_for("* Connected again as ana.");
+        assert_eq!(ana.heard.count(&gone), 1, "{over}");
+        ana.say("/list");
+        ana.heard.wait_for("* Here (1): ana");
+        drop(again);
+    }
+}
+
 /// A server that is asked to stop tells everybody.
 #[test]
 fn a_stop_is_told() {
@@ -236,6 +262,42 @@ fn no_escape_reaches_a_terminal() {
     ana.say("\u{1b}]52;c;aGk=\u{7}\u{9b}2J\u{202e}x");
     let line = bob.heard.wait_for("[#lobby] ana: ");
     assert_eq!(line, "[#lobby] ana: \\x1b]52;c;aGk=\\x07\\u{9b}2J\\u{202e}x");
+}
+
+/// One who says as much as its connection takes is read more slowly, and neither it nor anybody else is
+/// thrown out.
+#[test]
+fn a_flooder_is_slowed_down_and_stays() {
+    for over in ["tcp", "rdt"] {
+        let server = Server::start(over, &[]);
+        let users = ["--users", "6", "--members", "6", "--every", "200ms", "--span", "2s"];
+        let load = ["chat", "load", &server.address, "--over", over, "--flood", "--json"];
+        let finished = program::rdtp(&[&load[..], &users[..]].concat()).finish();
+        assert!(finished.success, "{finished:?}");
+        let lines: Vec<serde_json::Value> =
+            finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+        assert_eq!(events, ["connected", "measured", "measured", "flooder"], "{over}");
+        assert_eq!(lines[3]["lost"], 0, "{over}: {}", lines[3]);
+        assert!(lines[3]["sent"].as_u64() > Some(1_000), "{over}: {}", lines[3]);
+        assert!(!server.program.heard.has("Flooding"), "{:?}", server.program.heard.lines());
+    }
+}
+
+/// For machines there are objects.
+#[test]
+fn simulated_chatters_are_counted_in_json() {
+    let run = program::rdtp(&["chat", "simulate", "--chatters", "40", "--runs", "2", "--json"]);
+    let finished = run.finish();
+    assert!(finished.success, "{}", finished.stderr);
+    let lines: Vec<serde_json::Value> =
+        finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2);
+    for (seed, line) in (1..).zip(&lines) {
+        assert_eq!(line["seed"], seed);
+        assert_eq!((&line["said"], &line["missing"]), (&120.into(), &0.into()));
+        assert!(line["latency_p99_ms"].as_f64().expect("a number") > 0.0);
+    }
 }
 
 /// Every language has the words of the whole program.

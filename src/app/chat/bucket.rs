@@ -53,6 +53,19 @@ impl Bucket {
         self.full_at = full_at;
         Ok(())
     }
+
+    /// Takes `tokens` whether they are there or not; how long until what was taken too much has come.
+    pub fn spend(&mut self, now: Instant, tokens: u32) -> Duration {
+        let cost = self.token_nanos.saturating_mul(tokens.into());
+        self.full_at = self.full_at.max(now) + Duration::from_nanos(cost);
+        self.full_at - (now + Duration::from_nanos(self.burst_nanos))
+    }
+
+    /// The one of two buckets of the same rate that has fewer tokens.
+    #[must_use]
+    pub fn emptier(self, other: Self) -> Self {
+        if self.full_at < other.full_at { other } else { self }
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +81,22 @@ mod tests {
             taken[usize::from(ms >= 1_000)] += u32::from(bucket.take(now, 1).is_ok());
         }
         assert_eq!(taken, [24, 5]);
+    }
+
+    #[test]
+    fn a_debt_is_paid_before_anything_else() {
+        let mut bucket = Bucket::new(Rate { per_second: 10, burst: 2 });
+        let start = Instant::ZERO + Duration::from_secs(100);
+        assert_eq!(bucket.spend(start, 2), Duration::ZERO);
+        assert_eq!(bucket.spend(start, 3), Duration::from_millis(300));
+        assert_eq!(
+            bucket.take(start + Duration::from_millis(300), 1),
+            Err(Duration::from_millis(100))
+        );
+        assert_eq!(bucket.take(start + Duration::from_millis(400), 1), Ok(()));
+        let full = Bucket::new(Rate { per_second: 10, burst: 2 });
+        assert!(full.emptier(bucket).take(start + Duration::from_millis(400), 2).is_err());
+        assert!(bucket.emptier(full).take(start + Duration::from_millis(400), 2).is_err());
     }
 
     #[test]

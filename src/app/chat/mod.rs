@@ -49,13 +49,13 @@ pub mod frame;
 mod names;
 mod plain;
 mod server;
-mod words;
 
+pub use super::words::{Lang, millis};
 pub use bucket::{Bucket, Rate};
 pub use client::{Client, ClientConfig, Event, Place, SayError};
 pub use command::{COMMANDS, Line, Row, Verb, find, parse};
 pub use frame::{Bye, FileEnd, Frame, FrameError, Frames, Kind, Listing, Parting, Reason, Target};
 pub use names::{NAME_CHARS_MAX, NickError, check_nick, folded, look};
+pub(super) use plain::is_unseen;
 pub use plain::{MARKS_MAX, is_plain, plain};
 pub use server::{LOBBY, Lane, PeerId, Server, ServerEvent, ServerLimits, Wire};
-pub use words::{Lang, millis};

@@ -56,7 +56,7 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// Characters that steer, that turn the direction of writing, or that nobody sees.
-pub(super) fn is_unseen(c: char) -> bool {
+pub(in crate::app) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::app::chat::is_unseen;
+
 /// The longest name, in bytes of UTF-8: what the usual file systems allow.
 pub const NAME_BYTES_MAX: usize = 255;
 
@@ -71,7 +73,7 @@ pub fn check_name(name: &str) -> Result<&str, NameError> {
     if name.contains(['/', '\\', ':']) {
         return Err(NameError::Separator);
     }
-    if name.chars().any(is_deceptive) {
+    if name.chars().any(is_unseen) {
         return Err(NameError::Control);
     }
     if name.starts_with('.') {
@@ -90,23 +92,6 @@ pub fn check_name(name: &str) -> Result<&str, NameError> {
 /// path ends in one.
 pub fn final_component(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
-
-/// Control characters (C0, DEL, C1), and those of Unicode that are invisible or turn the direction
-/// of writing.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{00AD}'
-                | '\u{061C}'
-                | '\u{200B}'..='\u{200F}'
-                | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{FEFF}'
-                | '\u{FFF9}'..='\u{FFFB}'
-                | '\u{E0000}'..='\u{E007F}'
-        )
 }
 
 /// The device names that Windows reserves in every directory, with any extension.

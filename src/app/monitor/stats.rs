@@ -52,7 +52,7 @@ impl MonitorStats {
         Probability::ratio(self.lost.into(), u128::from(self.lost) + u128::from(self.answered))
     }
 
-    pub(super) fn count(&mut self, status: Status, rtt: Option<Duration>) {
+    pub(in crate::app) fn count(&mut self, status: Status, rtt: Option<Duration>) {
         self.samples[status.index()] += 1;
         let Some(rtt) = rtt else {
             self.lost += 1;

@@ -17,7 +17,7 @@ use rdtp::{
 };
 use rustix::event::{PollFd, PollFlags};
 
-use super::{Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, relink};
+use super::{Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, refusals, relink};
 use crate::cli::transfer::TimeoutRule;
 
 /// Bytes of one message: it fits into a packet on every path.
@@ -44,14 +44,15 @@ pub(super) struct Classical {
     closing: BTreeSet<PeerId>,
     called: Option<PeerId>,
     calls: u64,
-    errors: u64,
+    refusals: u64,
 }
 
 impl Classical {
     pub(super) fn open(spec: Spec, side: Side, bad: Option<Bad>, clock: Clock) -> io::Result<Self> {
         let driver = driver(hub(spec), side, bad.as_ref(), 0, clock)?;
         let (out, closing) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { spec, side, driver, bad, clock, out, closing, called: None, calls: 0, errors: 0 })
+        let (called, calls, refusals) = (None, 0, 0);
+        Ok(Self { spec, side, driver, bad, clock, out, closing, called, calls, refusals })
     }
 
     /// Hands bytes to the machine of a peer as long as it takes messages.
@@ -84,16 +85,16 @@ impl Classical {
             }
             HubEvent::Peer(address, Event::Acknowledged { .. }) => self.pump(address.into()),
             HubEvent::Peer(address, Event::GaveUp { .. }) | HubEvent::Left(address) => {
-                self.over(address.into(), news);
+                self.over(address.into(), News::Closed, news);
             }
         }
     }
 
-    fn over(&mut self, peer: PeerId, news: &mut Vec<News>) {
+    fn over(&mut self, peer: PeerId, what: fn(PeerId) -> News, news: &mut Vec<News>) {
         self.driver.endpoint_mut().remove(peer.address);
         self.closing.remove(&peer);
         if self.out.remove(&peer).is_some() {
-            news.push(News::Closed(peer));
+            news.push(what(peer));
         }
     }
 
@@ -150,12 +151,11 @@ impl Carrier for Classical {
             self.closing.remove(&peer);
             self.out.remove(&peer);
         }
-        let errors = self.driver.socket().stats().recv_errors;
-        if errors > self.errors {
-            self.errors = errors;
-            if let Side::Call(peer) = self.side {
-                self.over(peer.into(), news);
-            }
+        let refusals = refusals(&self.driver);
+        if refusals > core::mem::replace(&mut self.refusals, refusals)
+            && let Side::Call(peer) = self.side
+        {
+            self.over(peer.into(), News::Gone, news);
         }
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Carrier for Classical {
         if self.calls > 0 {
             self.driver =
                 driver(hub(self.spec), self.side, self.bad.as_ref(), self.calls, self.clock)?;
-            self.errors = 0;
+            self.refusals = 0;
         }
         self.calls += 1;
         self.out.clear();
@@ -186,6 +186,8 @@ impl Carrier for Classical {
         }
     }
 
+    fn hold(&mut self, _: PeerId, _: bool) {}
+
     fn close(&mut self, peer: PeerId) {
         if self.out.contains_key(&peer) {
             self.closing.insert(peer);
@@ -197,14 +199,14 @@ impl Carrier for Classical {
         self.out.iter().any(|(peer, out)| !out.is_empty() || waits(peer))
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self) -> Option<Traffic> {
         let mut traffic = Traffic { lost: lost(&self.driver), ..Traffic::default() };
         traffic.sent = self.driver.stats().datagrams_out;
         for machine in self.out.keys().filter_map(|peer| self.machine(*peer)) {
             traffic.resent += machine.stats().data_resent;
             traffic.rtt = machine.rtt().srtt().or(traffic.rtt);
         }
-        traffic
+        Some(traffic)
     }
 
     fn set_link(&mut self, profile: &Profile) -> bool {

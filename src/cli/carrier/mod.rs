@@ -44,6 +44,8 @@ pub(crate) enum News {
     Datagram(PeerId, Vec<u8>),
     /// The connection is over, or none came about.
     Closed(PeerId),
+    /// The same: the peer's machine says that nobody is there (ICMP port unreachable).
+    Gone(PeerId),
 }
 
 /// What a carrier did, for people who want to watch it.
@@ -77,12 +79,14 @@ pub(crate) trait Carrier {
     fn has_room(&self, peer: PeerId, lane: Lane) -> bool;
     /// Takes bytes for a peer. On a carrier of datagrams they are one.
     fn send(&mut self, peer: PeerId, lane: Lane, bytes: &[u8]);
+    /// Stops reading from a peer, or goes on. Where that cannot be, nothing changes.
+    fn hold(&mut self, peer: PeerId, held: bool);
     /// Ends a connection after what it was given.
     fn close(&mut self, peer: PeerId);
     /// Whether something it was given has not left, or not arrived where that can be known.
     fn has_work(&self) -> bool;
-    /// What it did so far.
-    fn traffic(&self) -> Traffic;
+    /// What it did so far; none where the system sends the packets.
+    fn traffic(&self) -> Option<Traffic>;
     /// Puts another bad network in its way. False where there can be none.
     fn set_link(&mut self, profile: &Profile) -> bool;
 }
@@ -98,13 +102,17 @@ pub(crate) fn send_frame(carrier: &mut dyn Carrier, peer: PeerId, lane: Lane, fr
     }
 }
 
-/// What is below a carrier.
+/// What carries a program's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
+    /// TCP connections.
     Tcp,
+    /// Bare datagrams.
     Udp,
+    /// The production transport.
     Rdt,
-    Classic(Spec),
+    /// One of the book's protocols.
+    Book(Spec),
 }
 
 impl FromStr for Over {
@@ -115,19 +123,28 @@ impl FromStr for Over {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
             "rdt" => Ok(Self::Rdt),
-            _ => {
-                let spec: Spec = text.parse().map_err(|_| ALL.to_owned())?;
-                let repairs = matches!(
-                    spec,
-                    Spec::StopAndWait(_) | Spec::GoBackN(_) | Spec::SelectiveRepeat(_)
-                );
-                if repairs { Ok(Self::Classic(spec)) } else { Err(ALL.to_owned()) }
-            }
+            name => name.parse().map(Self::Book).map_err(|error| {
+                format!("{error}; write tcp, udp, rdt, or a protocol such as rdt3.0, gbn or sr")
+            }),
         }
     }
 }
 
-const ALL: &str = "choose tcp, udp, rdt, rdt3.0, gbn or sr";
+impl Over {
+    /// One for a program whose bytes have to arrive, or to be seen lost: of the book's protocols those
+    /// that repair every loss.
+    pub(crate) fn of_stream(text: &str) -> Result<Self, String> {
+        let usual = "choose tcp, udp, rdt, rdt3.0, gbn or sr";
+        let over: Self = text.parse().map_err(|_| usual.to_owned())?;
+        match over {
+            Self::Book(Spec::StopAndWait(_) | Spec::GoBackN(_) | Spec::SelectiveRepeat(_))
+            | Self::Tcp
+            | Self::Udp
+            | Self::Rdt => Ok(over),
+            Self::Book(_) => Err(usual.to_owned()),
+        }
+    }
+}
 
 impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,7 +152,7 @@ impl fmt::Display for Over {
             Self::Tcp => f.write_str("tcp"),
             Self::Udp => f.write_str("udp"),
             Self::Rdt => f.write_str("rdt"),
-            Self::Classic(spec) => spec.fmt(f),
+            Self::Book(spec) => spec.fmt(f),
         }
     }
 }
@@ -178,7 +195,7 @@ pub(crate) fn open(
         Over::Tcp => Box::new(tcp::Tcp::open(side, clock).map_err(failed)?),
         Over::Udp => Box::new(raw::Udp::open(side, bad.as_ref(), clock).map_err(failed)?),
         Over::Rdt => Box::new(rdt::Rdt::open(side, bad, clock).map_err(failed)?),
-        Over::Classic(spec) => {
+        Over::Book(spec) => {
             Box::new(classic::Classical::open(spec, side, bad, clock).map_err(failed)?)
         }
     })
@@ -272,6 +289,12 @@ fn relink<E: Endpoint>(driver: &mut Driver<E>, side: Side, profile: &Profile) ->
     }
 }
 
+/// How often the machine at the other end has said that nobody listens there. On a socket with one peer
+/// that is the peer's machine.
+fn refusals<E: Endpoint>(driver: &Driver<E>) -> u64 {
+    driver.socket().stats().refused
+}
+
 /// What the links of a driver have lost.
 fn lost<E: Endpoint>(driver: &Driver<E>) -> u64 {
     let lost = |link: &Link<SocketAddr>| {
@@ -335,11 +358,15 @@ mod tests {
     #[test]
     fn carriers_have_the_names_that_they_print() {
         for name in ["tcp", "udp", "rdt", "rdt3.0", "gbn", "sr", "gbn:4/8"] {
-            let over: Over = name.parse().unwrap();
+            let over = Over::of_stream(name).unwrap();
             assert!(over.to_string().starts_with(name.split(':').next().unwrap()));
         }
         for name in ["", "rdt1.0", "rdt2.2", "quic"] {
-            assert!(name.parse::<Over>().is_err(), "{name}");
+            assert!(Over::of_stream(name).is_err(), "{name}");
+        }
+        // A monitor wants to see those, too, that lose.
+        for name in ["rdt1.0", "rdt2.2"] {
+            assert_eq!(name.parse::<Over>().unwrap().to_string(), name);
         }
     }
 
@@ -389,11 +416,63 @@ mod tests {
                             closed |= !matches!(over, Over::Tcp | Over::Rdt);
                         }
                     }
-                    News::Closed(_) => {}
+                    News::Closed(_) | News::Gone(_) => {}
                 }
             }
         }
         assert_eq!(heard, [&text[..], &text[..]].concat());
+    }
+
+    /// Who is held sends as much as there is space on the way, and the rest when it is read again.
+    fn holds(over: &str) {
+        let over: Over = over.parse().unwrap();
+        let clock = Clock::start();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let mut server = open(over, Side::Listen(any), None, clock).unwrap();
+        let mut client = open(over, Side::Call(server.local_addr()), None, clock).unwrap();
+        let there = client.connect().unwrap();
+        let (mut here, mut ready, mut news) = (None, Vec::new(), Vec::new());
+        let (mut sent, mut heard, mut idle, mut held) = (0, 0, 0, true);
+        let limit = clock.now() + Duration::from_mins(1);
+        let chunk = vec![7; 16 * 1024];
+        while held || heard < sent {
+            assert!(clock.now() < limit, "{over}: {heard} of {sent} bytes");
+            let soon = clock.now() + Duration::from_millis(5);
+            wait(&[&*client, &*server], None, Some(soon), &clock, &mut ready).unwrap();
+            client.step(&ready[0], &mut news).unwrap();
+            news.clear();
+            server.step(&ready[1], &mut news).unwrap();
+            for item in news.drain(..) {
+                match item {
+                    News::Opened(peer) => {
+                        server.hold(peer, true);
+                        here = Some(peer);
+                    }
+                    News::Bytes(_, _, bytes) => heard += bytes.len(),
+                    other => panic!("{other:?}"),
+                }
+            }
+            let before = sent;
+            while held && here.is_some() && client.has_room(there, Lane::Talk) && sent < 1 << 30 {
+                client.send(there, Lane::Talk, &chunk);
+                sent += chunk.len();
+            }
+            // What came with the connection may have been read before it was held.
+            if let (true, Some(peer)) = (held, here) {
+                assert!(heard <= 1 << 20, "{over} reads on: {heard} of {sent}");
+                idle = if sent > before { 0 } else { idle + 1 };
+                held = idle < 40;
+                server.hold(peer, held);
+            }
+        }
+        assert!(sent < 1 << 30, "{over}: there is no end of space");
+    }
+
+    #[test]
+    fn who_is_held_is_not_read() {
+        for over in ["tcp", "rdt"] {
+            holds(over);
+        }
     }
 
     #[test]

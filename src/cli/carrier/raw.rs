@@ -14,7 +14,7 @@ use rdtp::{
 };
 use rustix::event::{PollFd, PollFlags};
 
-use super::{Bad, Carrier, News, Side, Traffic, lost, relink, socket, with_link};
+use super::{Bad, Carrier, News, Side, Traffic, lost, refusals, relink, socket, with_link};
 
 /// Datagrams that wait for the socket; while there are so many it wants no more.
 const OUTBOX_MAX: usize = 4_096;
@@ -71,7 +71,7 @@ pub(super) struct Udp {
     clock: Clock,
     /// A connection that was asked for and is not reported yet: there is nothing to wait for.
     called: Option<PeerId>,
-    errors: u64,
+    refusals: u64,
 }
 
 impl Udp {
@@ -84,7 +84,7 @@ impl Udp {
         // A message may be longer than a packet: then it is lost with any part of it (S0-20).
         let driver = Driver::new(Nothing::default(), socket, clock);
         let driver = with_link(driver, side, bad, 0);
-        Self { side, driver, clock, called: None, errors: 0 }
+        Self { side, driver, clock, called: None, refusals: 0 }
     }
 }
 
@@ -113,13 +113,11 @@ impl Carrier for Udp {
         while let Some((source, bytes)) = self.driver.endpoint_mut().poll_event() {
             news.push(News::Datagram(source.into(), bytes));
         }
-        // On a socket with one peer an error is the peer's: nobody listens at its port.
-        let errors = self.driver.socket().stats().recv_errors;
-        if errors > self.errors {
-            self.errors = errors;
-            if let Side::Call(peer) = self.side {
-                news.push(News::Closed(peer.into()));
-            }
+        let refusals = refusals(&self.driver);
+        if refusals > core::mem::replace(&mut self.refusals, refusals)
+            && let Side::Call(peer) = self.side
+        {
+            news.push(News::Gone(peer.into()));
         }
         Ok(())
     }
@@ -138,15 +136,17 @@ impl Carrier for Udp {
         self.driver.endpoint_mut().outbox.push_back((peer.address, bytes.to_vec()));
     }
 
+    fn hold(&mut self, _: PeerId, _: bool) {}
+
     fn close(&mut self, _: PeerId) {}
 
     fn has_work(&self) -> bool {
         !self.driver.endpoint().outbox.is_empty() || self.driver.has_work(self.clock.now())
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self) -> Option<Traffic> {
         let sent = self.driver.stats().datagrams_out;
-        Traffic { sent, lost: lost(&self.driver), ..Traffic::default() }
+        Some(Traffic { sent, lost: lost(&self.driver), ..Traffic::default() })
     }
 
     fn set_link(&mut self, profile: &Profile) -> bool {

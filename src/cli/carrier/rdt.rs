@@ -1,7 +1,10 @@
 //! The transport: connections with two streams each way, so that talk never waits for a file.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use rdtp::{
     app::chat::{Lane, PeerId, Wire},
@@ -21,10 +24,14 @@ use rdtp::{
 };
 use rustix::event::{PollFd, PollFlags};
 
-use super::{Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, relink, secret};
+use super::{
+    Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, refusals, relink, secret,
+};
 
 /// A lane asks for no more while so many bytes wait in front of its stream.
 const ROOM_BYTES: usize = 64 * 1024;
+/// Bytes that one stream is read in one turn, so that no connection waits for another.
+const READ_BYTES: usize = 64 * 1024;
 /// How long a connection that ends may take to deliver what it was given.
 const LINGER: Duration = Duration::from_secs(2);
 /// Talk is sent before files.
@@ -45,6 +52,10 @@ struct Conn {
     bulk: Way,
     /// Streams of the peer, and which lane the first byte of each said it is.
     incoming: BTreeMap<StreamId, Option<Lane>>,
+    /// What it sends is not read, and fills the windows of its streams.
+    held: bool,
+    /// Streams on which there is more to be read.
+    unread: BTreeSet<StreamId>,
     closing: Option<Instant>,
     finished: bool,
 }
@@ -58,7 +69,9 @@ pub(super) struct Rdt {
     conns: BTreeMap<PeerId, Conn>,
     peers: BTreeMap<ConnectionId, PeerId>,
     calls: u64,
-    errors: u64,
+    refusals: u64,
+    /// Connections that are read on in the next turn.
+    unread: BTreeSet<PeerId>,
     buffer: Vec<u8>,
 }
 
@@ -67,14 +80,16 @@ impl Rdt {
         let driver = driver(host(side), side, bad.as_ref(), 0, clock)?;
         let (conns, peers) = (BTreeMap::new(), BTreeMap::new());
         let buffer = vec![0; 16 * 1024];
-        Ok(Self { side, driver, bad, clock, conns, peers, calls: 0, errors: 0, buffer })
+        let (calls, refusals, unread) = (0, 0, BTreeSet::new());
+        Ok(Self { side, driver, bad, clock, conns, peers, calls, refusals, unread, buffer })
     }
 
     fn insert(&mut self, id: ConnectionId, address: SocketAddr) -> PeerId {
         let peer = PeerId { address, number: id.0 };
         let (talk, bulk) = (Way::default(), Way::default());
-        let incoming = BTreeMap::new();
-        let conn = Conn { id, talk, bulk, incoming, closing: None, finished: false };
+        let (incoming, unread) = (BTreeMap::new(), BTreeSet::new());
+        let (held, closing, finished) = (false, None, false);
+        let conn = Conn { id, talk, bulk, incoming, held, unread, closing, finished };
         self.conns.insert(peer, conn);
         self.peers.insert(id, peer);
         peer
@@ -110,11 +125,11 @@ impl Rdt {
                 if conn
                     .is_some_and(|conn| conn.talk.stream == Some(stream) && conn.closing.is_some())
                 {
-                    self.end(peer, news);
+                    self.end(peer, News::Closed, news);
                 }
             }
             Event::Stream(_) => self.pump(peer),
-            Event::Closed(_) => self.end(peer, news),
+            Event::Closed(_) => self.end(peer, News::Closed, news),
             Event::Connected | Event::Datagram => {}
         }
     }
@@ -122,13 +137,24 @@ impl Rdt {
     fn read(&mut self, peer: PeerId, stream: StreamId, news: &mut Vec<News>) {
         let now = self.clock.now();
         let Some(conn) = self.conns.get_mut(&peer) else { return };
+        if conn.held {
+            conn.unread.insert(stream);
+            return;
+        }
         let Some(connection) = self.driver.endpoint_mut().get_mut(conn.id) else { return };
+        let mut read = 0;
         loop {
+            if read >= READ_BYTES {
+                conn.unread.insert(stream);
+                self.unread.insert(peer);
+                return;
+            }
             let len = match connection.read(now, stream, &mut self.buffer) {
                 Ok(len) => len,
                 Err(ReadError::Blocked) => return,
                 Err(_) => break,
             };
+            read += len;
             let mut bytes = &self.buffer[..len];
             // Of a stream that we opened ourselves, the peer's half is the same lane.
             let own = [(&conn.talk, Lane::Talk), (&conn.bulk, Lane::Bulk)];
@@ -153,7 +179,7 @@ impl Rdt {
         }
         // The peer says no more. Where it is the talk, that is the end.
         if conn.talk.stream == Some(stream) {
-            self.end(peer, news);
+            self.end(peer, News::Closed, news);
         }
     }
 
@@ -194,13 +220,13 @@ impl Rdt {
         }
     }
 
-    fn end(&mut self, peer: PeerId, news: &mut Vec<News>) {
+    fn end(&mut self, peer: PeerId, what: fn(PeerId) -> News, news: &mut Vec<News>) {
         let Some(conn) = self.conns.remove(&peer) else { return };
         self.peers.remove(&conn.id);
         if let Some(connection) = self.driver.endpoint_mut().get_mut(conn.id) {
             connection.close(self.clock.now(), 0, b"");
         }
-        news.push(News::Closed(peer));
+        news.push(what(peer));
     }
 }
 
@@ -240,12 +266,21 @@ impl Carrier for Rdt {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if !self.unread.is_empty() {
+            return Some(Instant::ZERO);
+        }
         let closing = self.conns.values().filter_map(|conn| conn.closing);
         closing.chain(self.driver.deadline()).min()
     }
 
     fn step(&mut self, _: &[PollFlags], news: &mut Vec<News>) -> io::Result<()> {
         self.driver.step(&mut ())?;
+        for peer in core::mem::take(&mut self.unread) {
+            let streams = self.conns.get_mut(&peer).map(|conn| core::mem::take(&mut conn.unread));
+            for stream in streams.into_iter().flatten() {
+                self.read(peer, stream, news);
+            }
+        }
         while let Some(event) = self.driver.endpoint_mut().poll_event() {
             self.event(event, news);
         }
@@ -254,13 +289,17 @@ impl Carrier for Rdt {
             conn.closing.is_some_and(|at| at <= now).then_some(*peer)
         };
         let late: Vec<PeerId> = self.conns.iter().filter_map(late).collect();
-        // On a socket with one peer an error is the peer's: nobody listens at its port.
-        let errors = self.driver.socket().stats().recv_errors;
-        let refused = errors > self.errors && matches!(self.side, Side::Call(_));
-        self.errors = errors;
-        let gone: Vec<PeerId> = self.conns.keys().copied().filter(|_| refused).collect();
-        for peer in late.into_iter().chain(gone) {
-            self.end(peer, news);
+        for peer in late {
+            self.end(peer, News::Closed, news);
+        }
+        let refusals = refusals(&self.driver);
+        if refusals > core::mem::replace(&mut self.refusals, refusals)
+            && matches!(self.side, Side::Call(_))
+        {
+            let gone: Vec<PeerId> = self.conns.keys().copied().collect();
+            for peer in gone {
+                self.end(peer, News::Gone, news);
+            }
         }
         Ok(())
     }
@@ -270,7 +309,7 @@ impl Carrier for Rdt {
         if self.calls > 0 {
             let bad = self.bad.as_ref();
             self.driver = driver(host(self.side), self.side, bad, self.calls, self.clock)?;
-            self.errors = 0;
+            self.refusals = 0;
             self.conns.clear();
             self.peers.clear();
         }
@@ -295,7 +334,16 @@ impl Carrier for Rdt {
         self.pump(peer);
     }
 
+    fn hold(&mut self, peer: PeerId, held: bool) {
+        let Some(conn) = self.conns.get_mut(&peer) else { return };
+        conn.held = held;
+        if !held && !conn.unread.is_empty() {
+            self.unread.insert(peer);
+        }
+    }
+
     fn close(&mut self, peer: PeerId) {
+        self.hold(peer, false);
         if let Some(conn) = self.conns.get_mut(&peer) {
             conn.closing = conn.closing.or(Some(self.clock.now() + LINGER));
             self.pump(peer);
@@ -309,7 +357,7 @@ impl Carrier for Rdt {
             || self.driver.has_work(self.clock.now())
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self) -> Option<Traffic> {
         let mut traffic = Traffic { lost: lost(&self.driver), ..Traffic::default() };
         traffic.sent = self.driver.stats().datagrams_out;
         for conn in self.conns.values() {
@@ -319,7 +367,7 @@ impl Carrier for Rdt {
             traffic.resent += stats.recovery.lost_packets.saturating_sub(spurious);
             traffic.rtt = Some(stats.srtt);
         }
-        traffic
+        Some(traffic)
     }
 
     fn set_link(&mut self, profile: &Profile) -> bool {

@@ -35,6 +35,8 @@ struct Conn {
     out: Vec<u8>,
     sent: usize,
     connecting: bool,
+    /// What it sends is not read, and fills the peer's window.
+    held: bool,
     /// It ends at this time at the latest.
     closing: Option<Instant>,
 }
@@ -104,7 +106,8 @@ impl Tcp {
         self.made += 1;
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let id = PeerId { address, number: self.made };
-        let conn = Conn { stream, out: Vec::new(), sent: 0, connecting, closing: None };
+        let (out, held, closing) = (Vec::new(), false, None);
+        let conn = Conn { stream, out, sent: 0, connecting, held, closing };
         self.conns.insert(id, conn);
         id
     }
@@ -125,7 +128,8 @@ impl Tcp {
             }
             news.push(News::Opened(id));
         }
-        if flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+        let end = flags.intersects(PollFlags::HUP | PollFlags::ERR);
+        if end || (flags.intersects(PollFlags::IN) && !conn.held) {
             match conn.stream.read(&mut self.buffer) {
                 Ok(0) => return false,
                 Ok(len) if conn.closing.is_none() => {
@@ -179,8 +183,9 @@ impl Carrier for Tcp {
         }
         for conn in self.conns.values() {
             let write = conn.connecting || conn.sent < conn.out.len();
-            let flags = if write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            fds.push(PollFd::new(&conn.stream, flags));
+            let read = if conn.held { PollFlags::empty() } else { PollFlags::IN };
+            let write = if write { PollFlags::OUT } else { PollFlags::empty() };
+            fds.push(PollFd::new(&conn.stream, read | write));
         }
     }
 
@@ -250,8 +255,15 @@ impl Carrier for Tcp {
         conn.out.extend_from_slice(bytes);
     }
 
+    fn hold(&mut self, peer: PeerId, held: bool) {
+        if let Some(conn) = self.conns.get_mut(&peer) {
+            conn.held = held;
+        }
+    }
+
     fn close(&mut self, peer: PeerId) {
         if let Some(conn) = self.conns.get_mut(&peer) {
+            conn.held = false;
             conn.closing = conn.closing.or(Some(self.clock.now() + LINGER));
             self.dirty.push(peer);
         }
@@ -261,8 +273,8 @@ impl Carrier for Tcp {
         self.conns.values().any(|conn| conn.sent < conn.out.len())
     }
 
-    fn traffic(&self) -> Traffic {
-        Traffic::default()
+    fn traffic(&self) -> Option<Traffic> {
+        None
     }
 
     fn set_link(&mut self, _: &Profile) -> bool {

@@ -111,7 +111,7 @@ pub(super) fn serve(original: Original, address: SocketAddr, common: &Common) ->
                 News::Bytes(peer, _, bytes) | News::Datagram(peer, bytes) => {
                     server.message(peer, &bytes);
                 }
-                News::Closed(peer) => server.gone(peer),
+                News::Closed(peer) | News::Gone(peer) => server.gone(peer),
             }
         }
     }
@@ -226,10 +226,12 @@ impl Outbox {
 fn take(client: &mut CompatClient, original: Original, wire: Wire, item: News) {
     match item {
         News::Bytes(_, _, bytes) | News::Datagram(_, bytes) => client.message(&bytes),
-        News::Closed(_) if wire == Wire::Stream => client.gone(),
+        News::Closed(_) | News::Gone(_) if wire == Wire::Stream => client.gone(),
         // S1-23: a datagram met a closed port; the next may find it open (R5).
-        News::Closed(_) if original == Original::S1 => show("Erro ao receber mensagem."),
-        News::Closed(_) | News::Opened(_) => {}
+        News::Closed(_) | News::Gone(_) if original == Original::S1 => {
+            show("Erro ao receber mensagem.");
+        }
+        News::Closed(_) | News::Gone(_) | News::Opened(_) => {}
     }
 }
 

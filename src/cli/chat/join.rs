@@ -2,14 +2,15 @@
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
+    env,
     io::{self, IsTerminal as _},
     process::ExitCode,
 };
 
 use rdtp::{
     app::chat::{
-        Client, ClientConfig, Event, Frames, Kind, Lane, Lang, PeerId, ServerLimits, Verb, Wire,
-        compat::Original, millis, plain,
+        Client, ClientConfig, Event, Frames, Kind, Lane, Lang, Line, PeerId, Place, ServerLimits,
+        Verb, Wire, compat::Original, millis, parse, plain,
     },
     link::Profile,
     net::Clock,
@@ -21,7 +22,7 @@ use super::{
     JoinArgs, compat,
     files::Files,
     lines::Lines,
-    nick,
+    nick, screen,
     serve::{self, Hosting},
 };
 use crate::cli::{
@@ -31,7 +32,7 @@ use crate::cli::{
 };
 
 /// How long the last words may take to leave.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 /// After the end of the input: how long what is not confirmed may take.
 const CONFIRM_MAX: Duration = Duration::from_mins(2);
 
@@ -47,8 +48,12 @@ pub(super) struct Session {
     pub(super) met: bool,
     /// Lines to show.
     pub(super) lines: Vec<String>,
+    /// Events to show, where somebody shows them in a way of their own.
+    pub(super) seen: Option<Vec<Event>>,
     /// A bad network that was asked for.
     pub(super) link: Option<Profile>,
+    /// The one that was put in the way, until somebody shows it.
+    pub(super) network: Option<String>,
     /// Whether counts were asked for.
     pub(super) wants_stats: bool,
 }
@@ -66,7 +71,9 @@ impl Session {
             clock,
             met: false,
             lines: Vec::new(),
+            seen: None,
             link: None,
+            network: None,
             wants_stats: false,
         }
     }
@@ -74,13 +81,28 @@ impl Session {
     /// A line that the user has typed.
     pub(super) fn line(&mut self, line: &str) {
         let place = self.client.place().clone();
+        let before = self.client.unconfirmed();
         self.client.handle_line(self.clock.now(), line);
-        if self.echo
-            && let rdtp::app::chat::Line::Text(text) = rdtp::app::chat::parse(line)
-        {
-            let (from, text, kind) = (self.client.nick().to_owned(), text.to_owned(), Kind::Text);
-            let own = Event::Said { from, place, kind, text };
-            self.lines.extend(self.lang.lines(&own));
+        let taken = self.client.unconfirmed() > before;
+        if !taken || !(self.echo || self.seen.is_some()) {
+            return;
+        }
+        let (place, kind, text) = match parse(line) {
+            Line::Text(text) => (place, Kind::Text, text),
+            Line::Command(Verb::All, text, _) => (Place::Everyone, Kind::Text, text),
+            Line::Command(Verb::Me, text, _) => (place, Kind::Action, text),
+            Line::Command(Verb::Msg, to, text) => (Place::User(to.to_owned()), Kind::Text, text),
+            _ => return,
+        };
+        let (from, text) = (self.client.nick().to_owned(), text.to_owned());
+        self.tell(Event::Said { from, place, kind, text });
+    }
+
+    /// Shows an event, or keeps it for who shows events.
+    fn tell(&mut self, event: Event) {
+        match &mut self.seen {
+            Some(seen) => seen.push(event),
+            None => self.lines.extend(self.lang.lines(&event)),
         }
     }
 
@@ -92,7 +114,7 @@ impl Session {
             if let Event::Do { verb, first, second } = &event {
                 self.act(now, *verb, first, second);
             } else if !self.files.event(&mut self.client, now, &event) {
-                self.lines.extend(self.lang.lines(&event));
+                self.tell(event);
             }
             self.lines.append(&mut self.files.lines);
         }
@@ -171,6 +193,7 @@ impl Joined {
         }
         if let Some(profile) = self.session.link.take() {
             let line = if self.carrier.set_link(&profile) {
+                self.session.network = Some(profile.to_string());
                 format!("* link {profile}")
             } else {
                 let none = self.session.lang.pick(
@@ -183,7 +206,8 @@ impl Joined {
             self.session.lines.push(line);
         }
         if core::mem::take(&mut self.session.wants_stats) {
-            let line = describe(&self.carrier.traffic(), self.session.client.rtt());
+            let (lang, rtt) = (self.session.lang, self.session.client.rtt());
+            let line = describe(lang, self.carrier.traffic(), rtt);
             self.session.lines.push(format!("* {line}"));
             let transfers = self.session.files.progress();
             self.session.lines.extend(transfers.iter().map(|file| format!("* {file}")));
@@ -223,6 +247,14 @@ impl Joined {
                     self.session.client.handle_datagram(now, &bytes);
                 }
                 News::Closed(peer) if Some(peer) == self.peer => self.closed(now),
+                News::Gone(peer) if Some(peer) == self.peer => {
+                    // While it is tried again and again, once is enough.
+                    if self.session.client.is_online() {
+                        let line = self.session.lang.nobody_at(self.address);
+                        self.session.lines.push(line);
+                    }
+                    self.closed(now);
+                }
                 _ => {}
             }
         }
@@ -235,10 +267,22 @@ impl Joined {
     }
 }
 
-/// Counts for people.
-pub(super) fn describe(traffic: &Traffic, rtt: Option<Duration>) -> String {
-    let rtt = traffic.rtt.or(rtt).map_or("-".to_owned(), millis);
-    format!("sent {}, lost {}, resent {}, rtt {rtt}", traffic.sent, traffic.lost, traffic.resent)
+/// Counts for people. Where the system sends the packets, nobody counts them.
+pub(super) fn describe(lang: Lang, traffic: Option<Traffic>, rtt: Option<Duration>) -> String {
+    let rtt = traffic.and_then(|traffic| traffic.rtt).or(rtt).map_or("-".to_owned(), millis);
+    let Some(Traffic { sent, lost, resent, .. }) = traffic else {
+        let system = lang.pick(
+            "the system repeats what is lost",
+            "o sistema repete o que se perde",
+            "el sistema repite lo que se pierde",
+        );
+        return format!("{system}, rtt {rtt}");
+    };
+    let [first, second, third] = match lang {
+        Lang::En => ["sent", "lost", "resent"],
+        Lang::Pt | Lang::Es => ["enviados", "perdidos", "repetidos"],
+    };
+    format!("{first} {sent}, {second} {lost}, {third} {resent}, rtt {rtt}")
 }
 
 /// Joins a server, or serves when nobody answers and that was asked for.
@@ -252,10 +296,17 @@ pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) 
             compat::Ended::Refused => refused(args, address),
         };
     }
-    let carrier = carrier::open(args.common.over, Side::Call(address), args.common.bad(), clock)?;
+    let bad = args.common.bad();
+    let network = bad.as_ref().map(|bad| bad.profile.clone()).unwrap_or_default();
+    let carrier = carrier::open(args.common.over, Side::Call(address), bad, clock)?;
     let session = Session::new(args, name.as_deref(), carrier.wire(), clock);
     let mut joined = Joined::new(session, carrier, address);
-    let ended = line_mode(&mut joined)?;
+    let ended = if has_screen() && !args.lines {
+        let network = joined.carrier.traffic().map(|_| network.to_string());
+        screen::run(&mut joined, &args.common.over.to_string(), network)?
+    } else {
+        line_mode(&mut joined)?
+    };
     if ended == Ended::Refused {
         return refused(args, address);
     }
@@ -264,6 +315,12 @@ pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) 
         return Err(Failure(format!("{left} messages were never confirmed")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether there is a terminal on both sides, and one that can be drawn on.
+fn has_screen() -> bool {
+    let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
 }
 
 /// Nobody answers. C24: only then, and only where it was asked for or S4 did so, this program serves.
@@ -288,9 +345,9 @@ fn refused(args: &JoinArgs, address: SocketAddr) -> Outcome {
     serve::run(&serve::Options::at_address(address, &args.common))
 }
 
-/// How a session in line mode ended.
+/// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub(super) enum Ended {
     Well,
     /// Nobody answered the first call.
     Refused,

@@ -1,7 +1,11 @@
 //! `rdtp chat load`: a thousand real connections from one program, and how long messages take.
 
-use core::{net::SocketAddr, time::Duration};
-use std::{collections::BTreeMap, fs, process::ExitCode};
+use core::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
+use std::{collections::BTreeMap, fs, process::ExitCode, sync::Arc, thread};
 
 use clap::Args;
 use rdtp::{
@@ -11,6 +15,8 @@ use rdtp::{
     rng::Seed,
     time::Instant,
 };
+
+use serde_json::{Value, json};
 
 use super::{Common, PORT, with_port};
 use crate::cli::{
@@ -22,8 +28,9 @@ use crate::cli::{
 /// Let many users chat with a server from one program, and measure
 ///
 /// Each user joins a room and says something again and again. Prints how many were connected, how many
-/// messages arrived where they should, and how long they took. With --flood one more user says as much as
-/// it can, and the times with and without it are compared. --server-pid reads the server's memory.
+/// messages arrived where they should, and how long they took. With --flood one more user, in a thread of
+/// its own, says as much as its connection takes, and the times with and without it are compared.
+/// --server-pid reads the server's memory.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Server, as HOST[:PORT]
@@ -48,6 +55,35 @@ pub(super) struct Options {
     /// Process whose memory is the server's
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
+    /// Print objects of JSON, one to a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// A line for people, or the object of it.
+    fn tell(&self, text: &str, object: &Value) {
+        if self.json {
+            say!("{object}");
+        } else {
+            say!("{text}");
+        }
+    }
+
+    /// What the server holds, and held at most.
+    fn memory(&self, pid: u32) -> Result<(), Failure> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let kib = |key: &str| -> Option<u64> {
+            let line = status.lines().find(|line| line.starts_with(key))?;
+            line.split_whitespace().nth(1)?.parse().ok()
+        };
+        let [most, now] = ["VmHWM:", "VmRSS:"].map(|key| kib(key).unwrap_or_default());
+        self.tell(
+            &format!("the server holds {now} KiB, at most {most} KiB"),
+            &json!({ "event": "memory", "kib": now, "max_kib": most }),
+        );
+        Ok(())
+    }
 }
 
 struct User {
@@ -69,13 +105,10 @@ struct Measure {
 struct Load<'a> {
     options: &'a Options,
     clock: Clock,
-    address: SocketAddr,
     users: Vec<User>,
     said_at: BTreeMap<String, Instant>,
     measure: Measure,
     talking: bool,
-    /// The flooder's connection, and the number of its next message.
-    flood: Option<(User, u64)>,
 }
 
 pub(super) fn run(options: &Options) -> Outcome {
@@ -84,15 +117,13 @@ pub(super) fn run(options: &Options) -> Outcome {
     let mut load = Load {
         options,
         clock,
-        address,
         users: Vec::new(),
         said_at: BTreeMap::new(),
         measure: Measure::default(),
         talking: false,
-        flood: None,
     };
     for n in 0..options.users {
-        let user = load.user(&format!("user-{n}"))?;
+        let user = user(&options.common, address, clock, &format!("user-{n}"))?;
         load.users.push(user);
     }
     let limit = clock.now() + Duration::from_mins(1);
@@ -100,10 +131,10 @@ pub(super) fn run(options: &Options) -> Outcome {
     load.run_until(limit, |load| load.users.iter().all(|user| user.client.is_online()))?;
     let online = load.users.iter().filter(|user| user.client.is_online()).count();
     let seconds = clock.now().since_epoch().as_secs_f64();
-    say!(
-        "{online} of {} users over {} connected in {seconds:.2} s",
-        options.users,
-        options.common.over
+    let (users, over) = (options.users, options.common.over.to_string());
+    options.tell(
+        &format!("{online} of {users} users over {over} connected in {seconds:.2} s"),
+        &json!({ "event": "connected", "users": online, "over": over, "seconds": seconds }),
     );
     if online < options.users {
         return Err(Failure(
@@ -114,37 +145,37 @@ pub(super) fn run(options: &Options) -> Outcome {
         user.client.handle_line(clock.now(), &room(n));
     }
     load.pause(Duration::from_secs(2))?;
-    let quiet = load.measured("")?;
+    let quiet = load.measured(false)?;
     if options.flood {
-        let user = load.user("flooder")?;
-        load.flood = Some((user, 0));
+        let flooder = Flooder::start(options, address);
         load.pause(Duration::from_secs(1))?;
-        let flooded = load.measured("with a flooder, ")?;
+        let flooded = load.measured(true)?;
+        let (sent, lost) = flooder.stop()?;
         let times = flooded.as_secs_f64() / quiet.as_secs_f64();
-        say!("the flooder made p99 {times:.2} times as long");
+        options.tell(
+            &format!(
+                "the flooder sent {sent} messages, lost {lost} connections, and made p99 {times:.2} \
+                 times as long"
+            ),
+            &json!({ "event": "flooder", "sent": sent, "lost": lost, "p99_times": times }),
+        );
     }
     if let Some(pid) = options.server_pid {
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        for line in
-            status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-        {
-            say!("server {}", line.split_whitespace().collect::<Vec<_>>().join(" "));
-        }
+        options.memory(pid)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-impl Load<'_> {
-    fn user(&self, nick: &str) -> Result<User, Failure> {
-        let common = &self.options.common;
-        let carrier =
-            carrier::open(common.over, Side::Call(self.address), common.bad(), self.clock)?;
-        let client = Client::new(ClientConfig::new(nick, carrier::secret(), carrier.wire()));
-        Ok(User { client, carrier, peer: None, says_at: Instant::ZERO, said: 0 })
-    }
+/// Somebody who is about to connect.
+fn user(common: &Common, address: SocketAddr, clock: Clock, nick: &str) -> Result<User, Failure> {
+    let carrier = carrier::open(common.over, Side::Call(address), common.bad(), clock)?;
+    let client = Client::new(ClientConfig::new(nick, carrier::secret(), carrier.wire()));
+    Ok(User { client, carrier, peer: None, says_at: Instant::ZERO, said: 0 })
+}
 
+impl Load<'_> {
     /// Measures for a span; returns the 99th of 100 times.
-    fn measured(&mut self, what: &str) -> Result<Duration, Failure> {
+    fn measured(&mut self, flooded: bool) -> Result<Duration, Failure> {
         let every = self.options.every.0;
         let mut rng = Seed::new(1).split("load").rng();
         let now = self.clock.now();
@@ -166,14 +197,18 @@ impl Load<'_> {
                 .copied()
                 .unwrap_or_default()
         };
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        say!(
-            "{what}{said} messages said, heard {heard} times; p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, \
-             max {:.2} ms",
-            ms(rank(500)),
-            ms(rank(990)),
-            ms(rank(999)),
-            ms(rank(1000)),
+        let what = if flooded { "with a flooder, " } else { "" };
+        let [p50, p99, p99_9, max] =
+            [500, 990, 999, 1000].map(|share| rank(share).as_secs_f64() * 1e3);
+        self.options.tell(
+            &format!(
+                "{what}{said} messages said, heard {heard} times; p50 {p50:.2} ms, p99 {p99:.2} ms, \
+                 p99.9 {p99_9:.2} ms, max {max:.2} ms"
+            ),
+            &json!({
+                "event": "measured", "flooded": flooded, "said": said, "heard": heard,
+                "p50_ms": p50, "p99_ms": p99, "p99_9_ms": p99_9, "max_ms": max,
+            }),
         );
         Ok(rank(990))
     }
@@ -190,15 +225,8 @@ impl Load<'_> {
             for at in 0..self.users.len() {
                 wake = wake.min(self.serve(at));
             }
-            if let Some((mut user, number)) = self.flood.take() {
-                let number = flood(&mut user, number);
-                wake = wake.min(self.clock.now() + Duration::from_millis(1));
-                flush(&mut user, self.clock.now());
-                self.flood = Some((user, number));
-            }
-            let flooder = self.flood.iter().map(|(user, _)| &*user.carrier);
             let carriers: Vec<&dyn Carrier> =
-                self.users.iter().map(|user| &*user.carrier).chain(flooder).collect();
+                self.users.iter().map(|user| &*user.carrier).collect();
             carrier::wait(&carriers, None, Some(wake), &self.clock, &mut ready)?;
             let now = self.clock.now();
             let quiet = |flags: &[rustix::event::PollFlags]| {
@@ -209,9 +237,6 @@ impl Load<'_> {
                 if due || !quiet(ready) {
                     step(user, ready, now)?;
                 }
-            }
-            if let (Some((user, _)), Some(ready)) = (&mut self.flood, ready.last()) {
-                step(user, ready, now)?;
             }
         }
         Ok(())
@@ -260,20 +285,67 @@ fn flush(user: &mut User, now: Instant) {
     }
 }
 
-/// Says as much as its carrier takes, past every limit of an honest client.
-fn flood(user: &mut User, mut number: u64) -> u64 {
-    let Some(peer) = user.peer.filter(|_| user.client.is_online()) else { return number };
-    for _ in 0..200 {
-        if !user.carrier.has_room(peer, Lane::Talk) {
-            break;
-        }
-        number += 1;
-        let (kind, target) = (Kind::Text, Target::Everyone);
-        let say = Frame::Say { number, kind, target, text: "flood" };
-        send_frame(&mut *user.carrier, peer, Lane::Talk, &say.encode());
+/// Somebody who says as much as the carrier takes, past every limit of an honest client. In a thread of
+/// its own, so that what it costs the others is the server's doing and not this program's.
+struct Flooder {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: thread::JoinHandle<Result<u64, String>>,
+}
+
+impl Flooder {
+    fn start(options: &Options, address: SocketAddr) -> Self {
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (asked, counted, common) =
+            (Arc::clone(&stop), Arc::clone(&sent), options.common.clone());
+        let flood = move || flood(&common, address, &asked, &counted);
+        Self { stop, sent, thread: thread::spawn(move || flood().map_err(|Failure(why)| why)) }
     }
-    while user.client.poll_event().is_some() {}
-    number
+
+    /// Ends it; messages that it sent, and connections that it lost.
+    fn stop(self) -> Result<(u64, u64), Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        let lost = self.thread.join().unwrap_or_else(|_| Err("the flooder has failed".to_owned()));
+        Ok((self.sent.load(Ordering::Relaxed), lost.map_err(Failure)?))
+    }
+}
+
+/// Messages between two looks at the clock and at what has arrived.
+const FLOOD_TURN: u64 = 1_000;
+
+fn flood(
+    common: &Common,
+    address: SocketAddr,
+    stop: &AtomicBool,
+    sent: &AtomicU64,
+) -> Result<u64, Failure> {
+    let clock = Clock::start();
+    let mut user = user(common, address, clock, "flooder")?;
+    let (mut ready, mut lost, mut number) = (Vec::new(), 0, 0);
+    while !stop.load(Ordering::Relaxed) {
+        let now = clock.now();
+        user.client.handle_timeout(now);
+        flush(&mut user, now);
+        if let Some(peer) = user.peer.filter(|_| user.client.is_online()) {
+            let turn = number + FLOOD_TURN;
+            while number < turn && user.carrier.has_room(peer, Lane::Talk) {
+                number += 1;
+                let (kind, target) = (Kind::Text, Target::Everyone);
+                let say = Frame::Say { number, kind, target, text: "flood" };
+                send_frame(&mut *user.carrier, peer, Lane::Talk, &say.encode());
+            }
+            sent.store(number, Ordering::Relaxed);
+        }
+        while let Some(event) = user.client.poll_event() {
+            lost += u64::from(event == Event::Lost);
+        }
+        // The carrier may have room again at any time.
+        let soon = now + Duration::from_millis(1);
+        let wake = user.carrier.deadline().map_or(soon, |at| at.min(soon));
+        carrier::wait(&[&*user.carrier], None, Some(wake), &clock, &mut ready)?;
+        step(&mut user, &ready[0], clock.now())?;
+    }
+    Ok(lost)
 }
 
 fn step(user: &mut User, ready: &[rustix::event::PollFlags], now: Instant) -> Result<(), Failure> {
@@ -284,7 +356,7 @@ fn step(user: &mut User, ready: &[rustix::event::PollFlags], now: Instant) -> Re
             News::Opened(_) => user.client.connected(now),
             News::Bytes(_, lane, bytes) => user.client.handle_bytes(now, lane, &bytes),
             News::Datagram(_, bytes) => user.client.handle_datagram(now, &bytes),
-            News::Closed(_) => {
+            News::Closed(_) | News::Gone(_) => {
                 user.peer = None;
                 user.client.disconnected(now);
             }

@@ -5,13 +5,14 @@ mod files;
 mod join;
 mod lines;
 mod load;
+mod screen;
 mod serve;
 mod simulate;
 
 use core::{net::SocketAddr, str::FromStr};
 use std::{env, io::IsTerminal as _, net::ToSocketAddrs, path::PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use rdtp::{
     app::chat::{Lang, check_nick, compat::Original},
     link::Profile,
@@ -21,6 +22,7 @@ use rdtp::{
 use super::{
     Failure, Outcome,
     carrier::{Bad, Over},
+    lang::{self, Language},
     network::seed_or_new,
     refuse,
     transfer::resolve,
@@ -32,7 +34,15 @@ pub(crate) const PORT: u16 = 5555;
 /// Chat over any carrier: rooms, private messages, files
 ///
 /// An address joins the server there, a port alone serves. Lines are said in the room; /help shows the
-/// commands. When the input ends, the program waits until everything is confirmed, and goes.
+/// commands.
+///
+/// On a terminal, the screen shows rooms, members, what is said, files on their way and the link at work:
+/// F2 makes the network in front of this program worse while you talk, F3 better. Ctrl-N and Ctrl-P go to
+/// the next place and back, PgUp and PgDn scroll, the arrows bring typed lines back, Tab completes
+/// commands and names, Ctrl-C ends.
+///
+/// In a pipe, on a terminal that is dumb, and with --lines it works line by line. When the input ends, the
+/// program waits until everything is confirmed, and goes.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 #[command(after_long_help = super::network::FAULTS)]
@@ -58,7 +68,7 @@ enum Part {
 pub(super) struct Common {
     /// What is below: tcp, udp (some datagrams arrive), rdt (the transport), rdt3.0, gbn or sr (the
     /// machines of the textbook)
-    #[arg(long, value_name = "CARRIER", default_value = "tcp")]
+    #[arg(long, value_name = "CARRIER", default_value = "tcp", value_parser = Over::of_stream)]
     over: Over,
     /// Bad network in the path, in front of udp, rdt, rdt3.0, gbn and sr
     #[arg(long, value_name = "FAULTS")]
@@ -87,29 +97,8 @@ impl Common {
     }
 
     fn lang(&self) -> Lang {
-        self.lang.map_or_else(of_locale, |lang| match lang {
-            Language::En => Lang::En,
-            Language::Pt => Lang::Pt,
-            Language::Es => Lang::Es,
-        })
+        lang::chosen(self.lang)
     }
-}
-
-/// The language of the environment, as the C library chooses it.
-fn of_locale() -> Lang {
-    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
-    locale.map_or(Lang::En, |locale| Lang::of_locale(&locale))
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Language {
-    /// English
-    En,
-    /// Portuguese
-    Pt,
-    /// Spanish
-    Es,
 }
 
 /// How to join.
@@ -127,6 +116,9 @@ pub(super) struct JoinArgs {
     /// Do not serve when nobody answers, whatever else says so
     #[arg(long)]
     no_fallback: bool,
+    /// Work line by line, even on a terminal
+    #[arg(long)]
+    lines: bool,
     /// Show one's own messages too
     #[arg(long)]
     echo: bool,

@@ -107,6 +107,9 @@ impl Hosting {
         while let Some((peer, frame)) = self.server.poll_stray() {
             self.carrier.send(peer, Lane::Talk, &frame);
         }
+        while let Some((peer, held)) = self.server.poll_hold() {
+            self.carrier.hold(peer, held);
+        }
         while let Some(peer) = self.server.poll_ready() {
             if Some(peer) != except {
                 self.blocked.insert(peer);
@@ -152,6 +155,10 @@ impl Hosting {
                 News::Closed(peer) => {
                     self.blocked.remove(&peer);
                     self.server.disconnected(now, peer);
+                }
+                News::Gone(peer) => {
+                    self.blocked.remove(&peer);
+                    self.server.unreachable(now, peer);
                 }
             }
         }

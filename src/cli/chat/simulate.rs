@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rdtp::{quantity::Span, rng::Seed, sim::Chat};
+use rdtp::{
+    quantity::Span,
+    rng::Seed,
+    sim::{Chat, ChatReport},
+};
+use serde_json::{Value, json};
 
 /// Let thousands chat in virtual time, and see whether everybody is shown everything once
 ///
@@ -35,6 +40,9 @@ pub(super) struct Options {
     /// Runs, each with the next seed
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: u64,
+    /// Print an object of JSON for each run
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(options: &Options) -> ExitCode {
@@ -50,10 +58,36 @@ pub(super) fn run(options: &Options) -> ExitCode {
             ..Chat::default()
         };
         let report = plan.run();
-        say!("seed {seed}: {} chatters, {report}", options.chatters);
+        if options.json {
+            say!("{}", object(seed, options.chatters, &report));
+        } else {
+            say!("seed {seed}: {} chatters, {report}", options.chatters);
+        }
         if !report.is_good() {
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
+}
+
+/// For machines; every time says its unit.
+fn object(seed: u64, chatters: u32, report: &ChatReport) -> Value {
+    let [median, p99, max] = report.latency.map(|time| time.as_secs_f64() * 1e3);
+    json!({
+        "seed": seed,
+        "chatters": chatters,
+        "good": report.is_good(),
+        "said": report.said,
+        "confirmed": report.delivered,
+        "shown": report.shown,
+        "twice": report.twice,
+        "missing": report.missing,
+        "out_of_order": report.disordered,
+        "connections_broken": report.broken,
+        "pieces": report.pieces,
+        "latency_median_ms": median,
+        "latency_p99_ms": p99,
+        "latency_max_ms": max,
+        "virtual_time_s": report.time.as_secs_f64(),
+    })
 }

@@ -9,16 +9,18 @@ mod serve;
 mod sides;
 mod sim;
 mod tcp;
-mod text;
 mod view;
 mod way;
 
 use core::{net::SocketAddr, time::Duration};
-use std::{env, fs::File, io::Read as _, process::ExitCode};
+use std::{fs::File, io::Read as _, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
 use rdtp::{
-    app::monitor::{Format, Monitor, MonitorConfig, MonitorEvent, PORT, Pace, Sample, Thresholds},
+    app::{
+        monitor::{Format, Monitor, MonitorConfig, MonitorEvent, PORT, Pace, Sample, Thresholds},
+        words::Lang,
+    },
     net::Clock,
     quantity::Span,
     rng::Seed,
@@ -27,12 +29,18 @@ use rdtp::{
 
 use self::{
     bell::Bell,
-    sides::Over,
-    text::Lang,
+    sides::excess,
     view::{Style, View},
     way::{Network, Way},
 };
-use super::{Failure, Outcome, network::NetworkArgs, refuse, transfer::resolve};
+use super::{
+    Failure, Outcome,
+    carrier::Over,
+    lang::{self, Language},
+    network::NetworkArgs,
+    refuse,
+    transfer::resolve,
+};
 
 /// What is probed when nothing is named (S1-15).
 const TARGET: &str = "127.0.0.1:12345";
@@ -117,7 +125,7 @@ struct WatchArgs {
     compat: Option<Compat>,
     /// Language of the output and of mails; that of the locale unless given
     #[arg(long, value_enum)]
-    lang: Option<Lang>,
+    lang: Option<Language>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -141,9 +149,8 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
     if bare { resolve(&format!("{text}:{PORT}")) } else { resolve(text) }
 }
 
-fn language(chosen: Option<Lang>, compat: Option<Compat>) -> Lang {
-    let of_locale = || Lang::of_locale(|name| env::var(name).ok());
-    chosen.unwrap_or_else(|| if compat.is_some() { Lang::Pt } else { of_locale() })
+fn language(chosen: Option<Language>, compat: Option<Compat>) -> Lang {
+    lang::chosen(chosen.or(compat.map(|_| Language::Pt)))
 }
 
 /// Chance that nobody can guess, for tokens and connections; where the system has none to give, what
@@ -158,7 +165,7 @@ fn secret() -> Seed {
 /// The network that was asked for, said on standard error, and what of it the carrier does not bear.
 fn network(args: &NetworkArgs, over: Over) -> Network {
     let (profile, seed) = args.chosen()?;
-    let excess = over.excess(profile.channel());
+    let excess = excess(over, profile.channel());
     if !excess.is_empty() {
         eprintln!("warning: {over} does not tolerate a link that {}", excess.join(", "));
     }

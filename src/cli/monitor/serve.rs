@@ -8,7 +8,10 @@ use std::{
 
 use clap::Args;
 use rdtp::{
-    app::monitor::{EchoEvent, Format},
+    app::{
+        monitor::{EchoEvent, Format},
+        words::Lang,
+    },
     endpoint::Endpoint as _,
     net::{Clock, Driver, Socket, SocketConfig, wait},
     trace::NodeId,
@@ -16,13 +19,12 @@ use rdtp::{
 use serde::Serialize;
 
 use super::{
-    super::{Failure, Outcome, network::NetworkArgs},
+    super::{Failure, Outcome, carrier::Over, lang::Language, network::NetworkArgs},
     Compat, address,
     bell::Bell,
     language, network, secret,
-    sides::{Answering, Over},
+    sides::Answering,
     tcp::TcpEcho,
-    text::Lang,
     way::links,
 };
 
@@ -46,7 +48,7 @@ pub(super) struct Options {
     compat: Option<Compat>,
     /// Language of the output; that of the locale unless given
     #[arg(long, value_enum)]
-    lang: Option<Lang>,
+    lang: Option<Language>,
     /// Print each probe that is answered
     #[arg(long)]
     trace: bool,
@@ -116,7 +118,7 @@ impl Log<'_> {
             // The original listens on one port only.
             eprintln!("{address}");
         } else {
-            say!("answering probes on {address} over {over}; Ctrl-C ends it");
+            say!("{}", self.lang.answering(address, &over));
         }
         // Whoever started this program waits for the line.
         Ok(io::stdout().flush()?)
@@ -172,11 +174,7 @@ impl Log<'_> {
         } else if compat.is_some() && !json {
             say!("{}", self.lang.received_from(from));
         } else if trace {
-            let what = match event {
-                EchoEvent::Answered(_) => "answered",
-                EchoEvent::Ignored(_) => "no probe, ignored:",
-            };
-            say!("{what} {from}");
+            say!("{}", self.lang.answered(event));
         }
         Ok(())
     }
@@ -186,7 +184,7 @@ impl Log<'_> {
         if self.options.json {
             say!("{}", serde_json::to_string(&Line::Summary { answered, ignored })?);
         } else if self.options.compat.is_none() {
-            say!("{answered} probes answered, {ignored} other messages ignored");
+            say!("{}", self.lang.answers(answered, ignored));
         }
         Ok(ExitCode::SUCCESS)
     }

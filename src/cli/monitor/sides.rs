@@ -1,6 +1,6 @@
 //! Monitor and answer over each carrier that is made of datagrams.
 
-use core::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use core::{net::SocketAddr, time::Duration};
 
 use rdtp::{
     app::monitor::{
@@ -9,7 +9,7 @@ use rdtp::{
     },
     batch::Batch,
     channel::Channel,
-    classic::{Config, Conversation, Spec},
+    classic::{Config, Conversation},
     endpoint::{Disposition, Endpoint, RecvMeta, Transmit},
     hub::{Hub, HubConfig},
     rng::Seed,
@@ -19,66 +19,25 @@ use rdtp::{
 };
 
 use super::{
-    super::{Failure, transfer::TimeoutRule},
+    super::{Failure, carrier::Over, transfer::TimeoutRule},
     rdt::{RdtEcho, RdtMonitor},
 };
 
-/// What carries the probes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
-    /// A TCP connection.
-    Tcp,
-    /// Bare datagrams.
-    Udp,
-    /// The production transport.
-    Rdt,
-    /// One of the book's protocols.
-    Book(Spec),
-}
-
-impl FromStr for Over {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "tcp" => Ok(Self::Tcp),
-            "udp" => Ok(Self::Udp),
-            "rdt" => Ok(Self::Rdt),
-            name => name.parse().map(Self::Book).map_err(|error| {
-                format!("{error}; write tcp, udp, rdt, or a protocol such as rdt3.0, gbn or sr")
-            }),
-        }
+/// What a link may know of its datagrams.
+pub(super) fn inspect(over: Over) -> Option<fn(&[u8]) -> Anatomy> {
+    match over {
+        Over::Tcp | Over::Udp => None,
+        Over::Rdt => Some(anatomy),
+        Over::Book(_) => Some(|bytes| CODEC.anatomy(bytes)),
     }
 }
 
-impl fmt::Display for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp => f.write_str("tcp"),
-            Self::Udp => f.write_str("udp"),
-            Self::Rdt => f.write_str("rdt"),
-            Self::Book(spec) => spec.fmt(f),
-        }
-    }
-}
-
-impl Over {
-    /// What a link may know of its datagrams.
-    pub(super) fn inspect(self) -> Option<fn(&[u8]) -> Anatomy> {
-        match self {
-            Self::Tcp | Self::Udp => None,
-            Self::Rdt => Some(anatomy),
-            Self::Book(_) => Some(|bytes| CODEC.anatomy(bytes)),
-        }
-    }
-
-    /// What of a network it does not bear, in words.
-    pub(super) fn excess(self, channel: Channel) -> Vec<String> {
-        match self {
-            // A probe that is lost is what a monitor is there for.
-            Self::Tcp | Self::Udp | Self::Rdt => Vec::new(),
-            Self::Book(spec) => channel.exceeds(spec.tolerates_with(CODEC)),
-        }
+/// What of a network it does not bear, in words.
+pub(super) fn excess(over: Over, channel: Channel) -> Vec<String> {
+    match over {
+        // A probe that is lost is what a monitor is there for.
+        Over::Tcp | Over::Udp | Over::Rdt => Vec::new(),
+        Over::Book(spec) => channel.exceeds(spec.tolerates_with(CODEC)),
     }
 }
 

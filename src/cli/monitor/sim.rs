@@ -14,8 +14,8 @@ use rdtp::{
 };
 
 use super::{
-    super::{Failure, Outcome},
-    sides::{Answering, Over, Probing},
+    super::{Failure, Outcome, carrier::Over},
+    sides::{Answering, Probing, inspect},
     view::{Style, View},
     way::Network,
 };
@@ -70,7 +70,7 @@ pub(super) fn run(config: MonitorConfig, over: Over, network: &Network, style: S
     let mut world = World::new();
     let here = world.add(Side::Probing(Box::new(probing)));
     let there = world.add(Side::Answering(answering));
-    let [up, down] = profile.links::<NodeId>(*seed).map(|link| match over.inspect() {
+    let [up, down] = profile.links::<NodeId>(*seed).map(|link| match inspect(over) {
         Some(inspect) => link.with_inspect(inspect),
         None => link,
     });

@@ -4,10 +4,12 @@ use core::{fmt::Write as _, net::SocketAddr, time::Duration};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use rdtp::{
-    app::monitor::{Change, Monitor, MonitorConfig, MonitorStats, Sample, Status},
+    app::{
+        monitor::{Change, Monitor, MonitorConfig, MonitorStats, Sample, Status},
+        words::{Lang, lasted},
+    },
     link::Link,
     net::Clock,
-    quantity::Span,
     time::Instant,
 };
 use serde::Serialize;
@@ -15,11 +17,10 @@ use serde::Serialize;
 use super::{
     super::{
         Failure,
+        carrier::Over,
         network::{LinkReport, describe},
     },
     figures::{Figures, PERCENTILES},
-    sides::Over,
-    text::{Lang, lasted, millis},
     way::Network,
 };
 
@@ -139,7 +140,7 @@ impl View {
         let plain = style.faithful || style.simulated;
         Ok(Self {
             style,
-            title: format!("{target} over {over}"),
+            title: style.lang.title(target, &over.to_string()),
             figures: Figures::new()?,
             screen: if plain { None } else { Screen::find(style.json) },
             started_at: now,
@@ -177,19 +178,9 @@ impl View {
                 simulated: self.style.simulated,
             })?;
         } else if !self.style.faithful {
-            say!(
-                "monitoring {}: a probe each {}, an answer within {}",
-                self.title,
-                Span(interval),
-                Span(timeout)
-            );
-            say!(
-                "{} below {}, {} below {}; a change takes {consecutive} in a row",
-                self.style.lang.status(Status::Normal),
-                Span(thresholds.normal_below),
-                self.style.lang.status(Status::Slow),
-                Span(thresholds.slow_below)
-            );
+            let lang = self.style.lang;
+            say!("{}", lang.watching(&self.title, interval, timeout));
+            say!("{}", lang.scale(thresholds, consecutive));
         }
         Ok(())
     }
@@ -306,37 +297,21 @@ impl View {
         let (lang, stats) = (self.style.lang, monitor.stats());
         let last = self.last.as_ref().map_or_else(|| "...".to_owned(), |last| lang.sample(last));
         let next = monitor.next_at().map_or(Duration::ZERO, |at| at - now);
-        let status = format!(
-            "{} for {}; next probe in {} s",
-            lang.status(monitor.status()),
-            lasted(now - self.since),
-            next.as_secs_f64().ceil()
-        );
+        let status = lang.standing(monitor.status(), now - self.since, next);
         vec![
             self.title.clone(),
             last,
             status,
             self.round_trips(stats),
-            counts(stats),
+            lang.counts(stats),
             self.figures.strip(width.saturating_sub(1)),
         ]
     }
 
     fn round_trips(&self, stats: &MonitorStats) -> String {
-        let (Some(min), Some(mean), Some(max)) = (stats.rtt_min, stats.rtt_mean(), stats.rtt_max)
-        else {
-            return "no round trip yet".into();
-        };
-        let [p50, _, p99, _] = PERCENTILES.map(|percent| self.figures.percentile(percent));
-        format!(
-            "round trip min {} mean {} p50 {} p99 {} max {} ms, jitter {} ms",
-            millis(min),
-            millis(mean),
-            millis(p50.unwrap_or_default()),
-            millis(p99.unwrap_or_default()),
-            millis(max),
-            millis(stats.jitter())
-        )
+        let [p50, _, p99, _] =
+            PERCENTILES.map(|percent| self.figures.percentile(percent).unwrap_or_default());
+        self.style.lang.round_trips(stats, p50, p99)
     }
 
     /// The end.
@@ -358,7 +333,7 @@ impl View {
         }
         let lang = self.style.lang;
         say!("--- {}, {} ---", self.title, lasted(self.elapsed(now)));
-        say!("{}", counts(stats));
+        say!("{}", lang.counts(stats));
         say!("{}", self.round_trips(stats));
         let classes = Status::ALL
             .map(|status| format!("{} {}", lang.status(status), stats.samples[status.index()]));
@@ -409,29 +384,6 @@ impl View {
             link_down: links.map(|(_, down)| LinkReport::new(down)),
         })))
     }
-}
-
-fn counts(stats: &MonitorStats) -> String {
-    let mut line = format!(
-        "{} probes, {} answered, {} lost ({})",
-        stats.sent,
-        stats.answered,
-        stats.lost,
-        percent(stats)
-    );
-    for (count, what) in
-        [(stats.late, "late"), (stats.copies, "copies"), (stats.foreign, "foreign")]
-    {
-        if count > 0 {
-            let _ = write!(line, ", {count} {what}");
-        }
-    }
-    line
-}
-
-fn percent(stats: &MonitorStats) -> String {
-    let parts = f64::from(stats.loss().parts_per_billion());
-    format!("{:.1}%", parts / 1e7)
 }
 
 /// A few lines of a terminal that are drawn again in place.

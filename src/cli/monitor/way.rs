@@ -13,9 +13,9 @@ use rdtp::{
 };
 
 use super::{
-    super::Failure,
+    super::{Failure, carrier::Over},
     bell::Bell,
-    sides::{Over, Probing},
+    sides::{Probing, inspect},
     tcp::TcpWay,
 };
 
@@ -24,7 +24,7 @@ pub(super) type Network = Option<(Profile, Seed)>;
 
 /// The links out and back, able to look into what the carrier sends.
 pub(super) fn links(over: Over, profile: &Profile, seed: Seed) -> [Link<SocketAddr>; 2] {
-    profile.links(seed).map(|link| match over.inspect() {
+    profile.links(seed).map(|link| match inspect(over) {
         Some(inspect) => link.with_inspect(inspect),
         None => link,
     })

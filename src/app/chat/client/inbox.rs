@@ -2,7 +2,9 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::{Client, Event, GOT_AFTER, GOT_EVERY, Ours, Place, SEEN_MAX, State};
+use super::{
+    Client, Event, GOT_AFTER, GOT_EVERY, Ours, Place, ROOMS_MAX, SEEN_MAX, State, TRANSFERS_MAX,
+};
 use crate::{
     app::{
         chat::{
@@ -62,7 +64,7 @@ impl Client {
                 self.welcome(now, epoch, accepted, Rate { per_second: rate, burst }, nick);
             }
             Frame::Bye(why) => self.bye(now, why),
-            Frame::Ping(token) => self.send(&Frame::Pong { token, known: true }),
+            Frame::Ping(token) => self.reply(&Frame::Pong { token, known: true }),
             Frame::Pong { token, known } => self.pong(now, token, known),
             Frame::Refused { number: 0, reason, detail } => self.refused(now, reason, detail),
             Frame::Refused { number, reason, detail } => {
@@ -179,7 +181,7 @@ impl Client {
         if self.config.wire == Wire::Stream {
             self.got += 1;
             if self.got - self.got_told >= GOT_EVERY {
-                self.tell_got();
+                self.tell_got(now);
             } else {
                 self.got_at = self.got_at.or(Some(now + GOT_AFTER));
             }
@@ -225,7 +227,7 @@ impl Client {
                 let (room, nick, me) = (room.to_owned(), nick.to_owned(), is_me(nick));
                 if me {
                     self.wanted.retain(|wanted| folded(wanted) != folded(&room));
-                    let new = self.rooms.insert(room.clone());
+                    let new = self.rooms.len() < ROOMS_MAX && self.rooms.insert(room.clone());
                     // One goes where one has asked to go; the lobby and the rooms of before come
                     // by themselves.
                     if !new {
@@ -272,8 +274,9 @@ impl Client {
         match frame {
             Frame::Offer { transfer, nick, name, size } => {
                 // The server checks names too, but it is not the server's disk.
-                if check_name(name).is_err() || self.transfers.contains_key(&transfer) {
-                    return self.send(&Frame::Answer { transfer, wanted: false });
+                let full = self.transfers.len() >= TRANSFERS_MAX;
+                if full || check_name(name).is_err() || self.transfers.contains_key(&transfer) {
+                    return self.reply(&Frame::Answer { transfer, wanted: false });
                 }
                 self.transfers.insert(transfer, Ours { sending: false, granted: 0, moved: 0 });
                 let (from, name) = (nick.to_owned(), name.to_owned());

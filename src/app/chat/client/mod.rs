@@ -268,6 +268,12 @@ enum State {
 
 /// Messages that are remembered so as not to be shown twice.
 const SEEN_MAX: usize = 8_192;
+/// Rooms that a server can say we are in, more than any of ours lets anybody into.
+const ROOMS_MAX: usize = 64;
+/// Transfers at the same time; what is offered beyond is declined.
+const TRANSFERS_MAX: usize = 64;
+/// While so many frames wait to be sent, a server that asks gets no answer.
+const ANSWERS_MAX: usize = 1_024;
 /// Confirmations are held back for so long, or until so many are due.
 const GOT_AFTER: Duration = Duration::from_millis(20);
 const GOT_EVERY: u64 = 16;
@@ -475,7 +481,7 @@ impl Client {
                     self.send_ping(now, false);
                 }
                 if self.got_at.is_some_and(|at| at <= now) {
-                    self.tell_got();
+                    self.tell_got(now);
                 }
                 self.give_up(now);
             }
@@ -544,6 +550,11 @@ impl Client {
         &self.place
     }
 
+    /// Lines go there from now on; the user is told.
+    pub fn talk_to(&mut self, place: Place) {
+        self.go_to(place);
+    }
+
     /// The rooms we are in.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
         self.rooms.iter().map(String::as_str)
@@ -570,13 +581,5 @@ impl Client {
             self.pings.pop_first();
         }
         self.send(&Frame::Ping(self.tokens));
-    }
-
-    fn tell_got(&mut self) {
-        self.got_at = None;
-        if self.got > self.got_told {
-            self.got_told = self.got;
-            self.send(&Frame::Got(self.got));
-        }
     }
 }

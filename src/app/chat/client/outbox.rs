@@ -2,7 +2,7 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::{Client, Event, Ours, Place, State};
+use super::{ANSWERS_MAX, Client, Event, GOT_AFTER, Ours, Place, State};
 use crate::{
     app::chat::{
         frame::{FileEnd, Frame, Kind, Reason, TEXT_BYTES_MAX},
@@ -178,6 +178,26 @@ impl Client {
         self.messages_bytes += message.text.len();
         self.messages.push_back(message);
         self.hold_until = self.hold_until.max(now + wait);
+    }
+
+    /// Sends what a server has asked for, unless it asks and does not read.
+    pub(super) fn reply(&mut self, frame: &Frame<'_>) {
+        if self.talk.len() < ANSWERS_MAX {
+            self.send(frame);
+        }
+    }
+
+    /// Tells how many messages have arrived.
+    pub(super) fn tell_got(&mut self, now: Instant) {
+        if self.talk.len() >= ANSWERS_MAX {
+            self.got_at = Some(now + GOT_AFTER);
+            return;
+        }
+        self.got_at = None;
+        if self.got > self.got_told {
+            self.got_told = self.got;
+            self.send(&Frame::Got(self.got));
+        }
     }
 
     /// Offers a file to a user; the answer is [`Event::Answered`]. Returns what the transfer is

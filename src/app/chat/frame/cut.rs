@@ -40,6 +40,11 @@ impl Frames {
         Ok(Some(frame))
     }
 
+    /// Bytes that wait, of whole frames and of others.
+    pub fn waiting(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
     /// What goes before a frame of this length.
     pub fn prefix(len: usize) -> [u8; PREFIX_BYTES] {
         u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes()

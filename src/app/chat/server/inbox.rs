@@ -1,6 +1,7 @@
 //! What arrives at the server: connections, bytes, datagrams of strangers.
 
 use alloc::{sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use super::{Due, Lane, Peer, PeerId, Server, ServerEvent, Wire, users};
 use crate::{
@@ -13,6 +14,22 @@ use crate::{
 
 /// How long a cookie is good, at least; at most twice as long.
 const COOKIE_NANOS: u64 = 60_000_000_000;
+/// Who sends too much is not read for so long at least, so that it is not woken for each frame.
+const HOLD_MIN: Duration = Duration::from_millis(200);
+
+impl Peer {
+    /// Whether what it sends is acted upon now.
+    fn is_read(&self) -> bool {
+        !self.closing && self.held_until.is_none()
+    }
+
+    fn lane(&mut self, lane: Lane) -> &mut Frames {
+        match lane {
+            Lane::Talk => &mut self.talk_in,
+            Lane::Bulk => &mut self.bulk_in,
+        }
+    }
+}
 
 impl Server {
     /// A connection was made. On a carrier of datagrams there are none: whoever brings a cookie
@@ -39,6 +56,8 @@ impl Server {
             bulk: [].into(),
             talk_bytes: 0,
             frames: Bucket::new(self.limits.frames),
+            bulk_frames: Bucket::new(self.limits.bulk_frames),
+            held_until: None,
             heard_at: now,
             due_at,
             is_ready: false,
@@ -62,28 +81,57 @@ impl Server {
     /// Takes bytes that arrived on a connection.
     pub fn handle_bytes(&mut self, now: Instant, id: PeerId, lane: Lane, bytes: &[u8]) {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.closing) else { return };
-        let of = |peer: &mut Peer| match lane {
-            Lane::Talk => core::mem::take(&mut peer.talk_in),
-            Lane::Bulk => core::mem::take(&mut peer.bulk_in),
-        };
-        let mut frames = of(peer);
+        let frames = peer.lane(lane);
         frames.push(bytes);
+        if peer.held_until.is_some() {
+            if peer.talk_in.waiting() + peer.bulk_in.waiting() > self.limits.held_bytes_max {
+                // Its carrier goes on reading. The user may come back, and is as hasty as before.
+                self.lose(now, id);
+                self.bye(id, Bye::Flooding);
+            }
+            return;
+        }
+        self.take_frames(now, id, lane);
+        self.drop_slow(now);
+    }
+
+    /// Acts on the frames that have come, as far as it is their time.
+    fn take_frames(&mut self, now: Instant, id: PeerId, lane: Lane) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.is_read()) else { return };
+        let mut frames = core::mem::take(peer.lane(lane));
         loop {
             match frames.next_frame() {
                 Ok(Some(frame)) => self.handle_frame(now, id, frame),
                 Ok(None) => break,
                 Err(_) => self.bye(id, Bye::Malformed),
             }
-            if self.peers.get(&id).is_none_or(|peer| peer.closing) {
+            if !self.peers.get(&id).is_some_and(Peer::is_read) {
                 break;
             }
         }
         if let Some(peer) = self.peers.get_mut(&id) {
-            match lane {
-                Lane::Talk => peer.talk_in = frames,
-                Lane::Bulk => peer.bulk_in = frames,
-            }
+            *peer.lane(lane) = frames;
         }
+    }
+
+    /// Reads nothing more of a peer for so long.
+    fn hold(&mut self, now: Instant, id: PeerId, wait: Duration) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.held_until.is_none()) else {
+            return;
+        };
+        let until = now + wait.max(HOLD_MIN);
+        peer.held_until = Some(until);
+        self.deadlines.insert((until, Due::Held(id)));
+        self.holds.insert(id);
+    }
+
+    /// Its time has come.
+    pub(super) fn release(&mut self, now: Instant, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.held_until = None;
+        self.holds.insert(id);
+        self.take_frames(now, id, Lane::Talk);
+        self.take_frames(now, id, Lane::Bulk);
         self.drop_slow(now);
     }
 
@@ -159,8 +207,17 @@ impl Server {
             Err(_) => return self.bye(id, Bye::Malformed),
         };
         let is_bulk = matches!(frame, Frame::File { .. } | Frame::Credit { .. });
-        if !is_bulk && peer.frames.take(now, 1).is_err() {
-            return self.bye(id, Bye::Flooding);
+        let bucket = if is_bulk { &mut peer.bulk_frames } else { &mut peer.frames };
+        match wire {
+            // Anybody can send them with this address, so they cost it nothing but themselves.
+            Wire::Datagram if bucket.take(now, 1).is_err() => return,
+            Wire::Datagram => {}
+            Wire::Stream => {
+                let wait = bucket.spend(now, 1);
+                if !wait.is_zero() {
+                    self.hold(now, id, wait);
+                }
+            }
         }
         match (frame, user) {
             (Frame::Ping(token), _) => {

@@ -79,10 +79,17 @@ pub struct ServerLimits {
     pub rooms_max: usize,
     /// The most rooms that one user is in.
     pub rooms_per_user_max: usize,
-    /// Messages of one user; a long one counts as several, one for each 8 KiB begun.
+    /// Messages of one user; a long one counts as several, one for each 8 KiB begun, and so does one
+    /// to many, one for each 128 of them.
     pub messages: Rate,
-    /// Frames of any kind but file contents on one connection. Who sends more is dropped.
+    /// Frames of one user, of any kind but file contents. More are not read before it is their time;
+    /// of datagrams, more are lost.
     pub frames: Rate,
+    /// Frames with file contents of one user.
+    pub bulk_frames: Rate,
+    /// Bytes of one connection that wait for their time. Where a carrier cannot stop reading and there
+    /// are more, the connection is dropped.
+    pub held_bytes_max: usize,
     /// Bytes that wait for one peer to read; who reads so slowly that it is more is dropped.
     pub queue_bytes_max: usize,
     /// Messages that one peer has been sent and not confirmed; more, and it is dropped.
@@ -117,6 +124,8 @@ impl Default for ServerLimits {
             rooms_per_user_max: 16,
             messages: Rate { per_second: 5, burst: 20 },
             frames: Rate { per_second: 200, burst: 1_000 },
+            bulk_frames: Rate { per_second: 20_000, burst: 20_000 },
+            held_bytes_max: 512 * 1024,
             queue_bytes_max: 1 << 20,
             unconfirmed_max: 4_096,
             history_messages_max: 256,
@@ -220,6 +229,9 @@ struct Peer {
     /// Bytes in `talk`.
     talk_bytes: usize,
     frames: Bucket,
+    bulk_frames: Bucket,
+    /// Nothing of it is read before.
+    held_until: Option<Instant>,
     heard_at: Instant,
     due_at: Instant,
     is_ready: bool,
@@ -230,6 +242,7 @@ struct Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Peer(PeerId),
+    Held(PeerId),
     User(u64),
 }
 
@@ -253,6 +266,8 @@ pub struct Server {
     transfers: Transfers,
     ready: VecDeque<PeerId>,
     closed: VecDeque<PeerId>,
+    /// Peers that are read no longer, or again.
+    holds: BTreeSet<PeerId>,
     slow: Vec<PeerId>,
     strays: VecDeque<(PeerId, Arc<[u8]>)>,
     deadlines: BTreeSet<(Instant, Due)>,
@@ -283,6 +298,7 @@ impl Server {
             transfers: Transfers::default(),
             ready: VecDeque::new(),
             closed: VecDeque::new(),
+            holds: BTreeSet::new(),
             slow: Vec::new(),
             strays: VecDeque::new(),
             deadlines: BTreeSet::new(),
@@ -300,7 +316,7 @@ impl Server {
         self.pending.clear();
         self.pending_of.clear();
         self.transfers = Transfers::default();
-        self.deadlines.retain(|(_, due)| matches!(due, Due::Peer(_)));
+        self.deadlines.retain(|(_, due)| matches!(due, Due::Peer(_) | Due::Held(_)));
         let peers: Vec<PeerId> = self.peers.keys().copied().collect();
         for peer in peers {
             self.bye(peer, Bye::Stopping);
@@ -315,6 +331,7 @@ impl Server {
             self.deadlines.pop_first();
             match due {
                 Due::Peer(id) => self.peer_due(now, id),
+                Due::Held(id) => self.release(now, id),
                 Due::User(origin) => self.user_due(now, origin),
             }
         }
@@ -389,6 +406,15 @@ impl Server {
     /// A peer whose connection is to be closed, once what it was sent has left.
     pub fn poll_closed(&mut self) -> Option<PeerId> {
         self.closed.pop_front()
+    }
+
+    /// A peer whose carrier should stop reading (true), or go on (false), until this says otherwise:
+    /// one who sends more than it may is heard at the rate of [`ServerLimits::frames`], and nobody else
+    /// waits for it. A carrier that cannot stop loses the peer in the end.
+    pub fn poll_hold(&mut self) -> Option<(PeerId, bool)> {
+        let id = self.holds.pop_first()?;
+        let held = |peer: &Peer| peer.held_until.is_some() && !peer.closing;
+        Some((id, self.peers.get(&id).is_some_and(held)))
     }
 
     /// The next event for the log.
@@ -483,6 +509,10 @@ impl Server {
     fn forget(&mut self, id: PeerId) {
         if let Some(peer) = self.peers.remove(&id) {
             self.deadlines.remove(&(peer.due_at, Due::Peer(id)));
+            if let Some(until) = peer.held_until {
+                self.deadlines.remove(&(until, Due::Held(id)));
+            }
+            self.holds.remove(&id);
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::app::chat::{
 };
 use alloc::{borrow::ToOwned, format, string::ToString, vec};
 
+#[path = "flood_tests.rs"]
+mod flood;
+
 fn second(n: u64) -> Instant {
     Instant::ZERO + Duration::from_secs(n)
 }
@@ -217,27 +220,6 @@ fn rooms_are_made_entered_left_and_cleared_by_their_creator() {
     net.line(2, "/members");
     let names = ["a", "b", "c"].map(String::from).to_vec();
     assert_eq!(net.heard(2).pop(), Some(Event::Members { room: "lobby".into(), names, more: 0 }));
-}
-
-#[test]
-fn too_much_is_refused_and_a_flood_ends_the_connection() {
-    let mut net = Net::new(ServerLimits::default(), &["a", "b"]);
-    net.forget();
-    let say = |number| Frame::Say { number, kind: Kind::Text, target: Target::Everyone, text: "x" };
-    for number in 1..=60 {
-        let bytes = framed(&say(number).encode());
-        net.server.handle_bytes(net.now, peer(0), Lane::Talk, &bytes);
-    }
-    net.run();
-    assert_eq!(net.heard(1).len(), 20, "the burst and no more");
-    for number in 61..2_000 {
-        let bytes = framed(&say(number).encode());
-        net.server.handle_bytes(net.now, peer(0), Lane::Talk, &bytes);
-    }
-    net.run();
-    assert!(net.heard(0).contains(&Event::Bye(Bye::Flooding)));
-    assert_eq!(net.server.poll_closed(), Some(peer(0)));
-    assert_eq!(net.heard(1).iter().filter(|e| matches!(e, Event::Said { .. })).count(), 0);
 }
 
 #[test]

@@ -16,6 +16,9 @@ use crate::{
 /// Bytes that count as one message more.
 const BYTES_PER_TOKEN: usize = 8 * 1024;
 
+/// Users that count as one message more.
+const USERS_PER_TOKEN: usize = 128;
+
 /// How long to wait with a message behind one that came too fast, beside that one's time.
 const BEHIND: Duration = Duration::from_millis(1);
 
@@ -79,6 +82,7 @@ impl Server {
         (kind, target, text): (Kind, Target<'_>, &str),
     ) {
         let is_stream = self.peers.get(&id).is_some_and(|peer| peer.wire == Wire::Stream);
+        let many = self.many(target) / USERS_PER_TOKEN;
         let Some(user) = self.users.get_mut(&origin) else { return };
         // Datagrams may overtake each other; on a carrier in order this one was taken before.
         if is_stream && number <= user.accepted {
@@ -90,13 +94,19 @@ impl Server {
         if text.len() > TEXT_BYTES_MAX {
             return self.bye(id, Bye::Malformed);
         }
-        let tokens = u32::try_from(1 + text.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX);
+        let tokens = 1 + text.len() / BYTES_PER_TOKEN + many;
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
         let behind = is_stream && user.held_at.is_some_and(|held| number > held);
         let wait = if behind { Some(BEHIND) } else { user.messages.take(now, tokens).err() };
         if let Some(wait) = wait {
             user.held_at = user.held_at.or(is_stream.then_some(number));
-            let millis = alloc::format!("{}", wait.as_millis() + 1);
-            return self.refuse(id, number, Reason::TooFast, &millis);
+            let detail = alloc::format!("{}", wait.as_millis() + 1);
+            let reason = Reason::TooFast;
+            if behind {
+                // The log has the one before it.
+                return self.send(id, &Frame::Refused { number, reason, detail: &detail });
+            }
+            return self.refuse(id, number, reason, &detail);
         }
         if user.held_at == Some(number) {
             user.held_at = None;
@@ -118,6 +128,17 @@ impl Server {
         let frame: Arc<[u8]> = said.encode().into();
         let to = self.deliver(origin, number, &audience, &frame);
         self.log(ServerEvent::Said { nick, to, bytes: text.len() });
+    }
+
+    /// About how many a message goes to.
+    fn many(&self, target: Target<'_>) -> usize {
+        match target {
+            Target::Everyone => self.users.len(),
+            Target::Room(name) => {
+                self.rooms.get(&folded(name)).map_or(0, |room| room.members.len())
+            }
+            Target::User(_) => 1,
+        }
     }
 
     fn spelled<'a>(&'a self, nick: &'a str) -> &'a str {

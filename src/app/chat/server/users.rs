@@ -30,6 +30,9 @@ pub(super) struct User {
     /// Folded names of the rooms it is in.
     pub(super) rooms: BTreeSet<String>,
     pub(super) messages: Bucket,
+    /// What was left when its last connection ended: another one does not begin anew.
+    pub(super) frames: Bucket,
+    pub(super) bulk_frames: Bucket,
     /// The highest number among its messages that were taken.
     pub(super) accepted: u64,
     /// A message that came too fast: none behind it is taken before it comes again, so that their
@@ -99,6 +102,8 @@ impl Server {
             gone_at: now,
             rooms: BTreeSet::new(),
             messages: Bucket::new(self.limits.messages),
+            frames: Bucket::new(self.limits.frames),
+            bulk_frames: Bucket::new(self.limits.bulk_frames),
             accepted: 0,
             held_at: None,
             unconfirmed: VecDeque::new(),
@@ -122,8 +127,10 @@ impl Server {
     }
 
     fn attach(&mut self, id: PeerId, origin: u64) {
-        if let Some(peer) = self.peers.get_mut(&id) {
+        if let (Some(peer), Some(user)) = (self.peers.get_mut(&id), self.users.get(&origin)) {
             peer.user = Some(origin);
+            peer.frames = peer.frames.emptier(user.frames);
+            peer.bulk_frames = peer.bulk_frames.emptier(user.bulk_frames);
         }
     }
 
@@ -230,10 +237,10 @@ impl Server {
 
     /// A peer's connection is over: its user waits for a while to come back.
     pub(super) fn lose(&mut self, now: Instant, id: PeerId) {
-        let Some(origin) = self.peers.get_mut(&id).and_then(|peer| peer.user.take()) else {
-            return;
-        };
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(origin) = peer.user.take() else { return };
         let Some(user) = self.users.get_mut(&origin) else { return };
+        (user.frames, user.bulk_frames) = (peer.frames, peer.bulk_frames);
         user.peer = None;
         user.gone_at = now;
         let nick = user.nick.clone();

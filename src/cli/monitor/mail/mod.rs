@@ -17,7 +17,10 @@ use lettre::{
     },
 };
 use rdtp::{
-    app::monitor::{Change, Sample, Status},
+    app::{
+        monitor::{Change, Sample, Status},
+        words::Lang,
+    },
     quantity::Span,
 };
 use serde::Serialize;
@@ -26,7 +29,6 @@ use self::post::{Outcome, Post};
 use super::{
     super::{Failure, refuse},
     bell::Ringer,
-    text::Lang,
 };
 
 /// Mails about the connection.

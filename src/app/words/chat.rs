@@ -1,4 +1,4 @@
-//! Everything that the chat says to its user, in three languages, in one place.
+//! What the chat says.
 
 use alloc::{
     borrow::ToOwned,
@@ -6,66 +6,20 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt::Write as _, time::Duration};
+use core::{fmt::Write as _, net::SocketAddr};
 
-use super::{
-    client::{Event, Place, SayError},
-    command::{COMMANDS, Verb},
-    frame::{Bye, FileEnd, Kind, Parting, Reason, TEXT_BYTES_MAX},
-    plain::plain,
+use super::{Lang, millis};
+use crate::app::chat::{
+    Bye, COMMANDS, Event, FileEnd, Kind, Parting, Place, Reason, SayError, Verb,
+    frame::TEXT_BYTES_MAX, plain,
 };
 
-/// A language.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Portuguese.
-    Pt,
-    /// Spanish.
-    Es,
-}
-
 impl Lang {
-    /// The language of a locale such as `pt_BR.UTF-8`; English when it is another.
-    ///
-    /// ```
-    /// use rdtp::app::chat::Lang;
-    ///
-    /// assert_eq!(Lang::of_locale("pt_BR.UTF-8"), Lang::Pt);
-    /// assert_eq!(Lang::of_locale("C"), Lang::En);
-    /// ```
-    pub fn of_locale(locale: &str) -> Self {
-        match locale.get(..2) {
-            Some("pt") => Self::Pt,
-            Some("es") => Self::Es,
-            _ => Self::En,
-        }
-    }
-
-    /// The one of three that is in this language.
-    pub const fn pick<'a>(self, en: &'a str, pt: &'a str, es: &'a str) -> &'a str {
-        match self {
-            Self::En => en,
-            Self::Pt => pt,
-            Self::Es => es,
-        }
-    }
-
-    const fn index(self) -> usize {
-        match self {
-            Self::En => 0,
-            Self::Pt => 1,
-            Self::Es => 2,
-        }
-    }
-
     /// The lines to show for an event, safe for a terminal; none for what only a program acts on.
     pub fn lines(self, event: &Event) -> Vec<String> {
         let one = |text: String| Vec::from([text]);
         match event {
-            Event::Said { from, place, kind, text } => one(self.said(from, place, *kind, text)),
+            Event::Said { from, place, kind, text } => one(self.said_at(from, place, *kind, text)),
             Event::Welcome { nick, again } => one(self.welcome(nick, *again)),
             Event::Users { names, more } => one(self.list(
                 self.pick("Here", "Aqui", "Aquí"),
@@ -87,20 +41,32 @@ impl Lang {
         }
     }
 
-    /// What somebody said, as one line.
-    fn said(self, from: &str, place: &Place, kind: Kind, text: &str) -> String {
-        let (from, text) = (plain(from), plain(text));
+    /// What somebody said, as one line that says where.
+    fn said_at(self, from: &str, place: &Place, kind: Kind, text: &str) -> String {
         let place = match place {
             Place::Everyone => self.pick("all", "todos", "todos").to_owned(),
             Place::Room(room) => format!("#{}", plain(room)),
             Place::User(_) => self.pick("private", "privado", "privado").to_owned(),
         };
+        format!("[{place}] {}", self.said(from, kind, text))
+    }
+
+    /// What somebody said, as one line for who sees where it was said; safe for a terminal.
+    ///
+    /// ```
+    /// use rdtp::app::chat::{Kind, Lang};
+    ///
+    /// assert_eq!(Lang::En.said("ana", Kind::Text, "hello"), "ana: hello");
+    /// assert_eq!(Lang::En.said("ana", Kind::Action, "waves"), "* ana waves");
+    /// ```
+    pub fn said(self, from: &str, kind: Kind, text: &str) -> String {
+        let (from, text) = (plain(from), plain(text));
         match kind {
-            Kind::Text => format!("[{place}] {from}: {text}"),
-            Kind::Action => format!("[{place}] * {from} {text}"),
+            Kind::Text => format!("{from}: {text}"),
+            Kind::Action => format!("* {from} {text}"),
             Kind::Poke => {
                 let poke = self.pick("pokes you", "chama você", "te llama");
-                format!("[{place}] * {from} {poke}: /msg {from}")
+                format!("* {from} {poke}: /msg {from}")
             }
         }
     }
@@ -148,6 +114,27 @@ impl Lang {
             .to_owned(),
         );
         lines
+    }
+
+    /// The machine at this address says that no program is there any more.
+    pub fn nobody_at(self, address: SocketAddr) -> String {
+        match self {
+            Self::En => format!("* Nobody is at {address} any more (ICMP port unreachable)."),
+            Self::Pt => format!("* Não há mais ninguém em {address} (ICMP port unreachable)."),
+            Self::Es => format!("* Ya no hay nadie en {address} (ICMP port unreachable)."),
+        }
+    }
+
+    /// What the keys of a terminal interface do.
+    pub const fn keys(self) -> &'static str {
+        self.pick(
+            "F2 makes the network worse, F3 better. Ctrl-N, Ctrl-P: other places. PgUp, PgDn scroll. \
+             Up, Down: typed lines. Tab completes. Ctrl-C ends.",
+            "F2 piora a rede, F3 melhora. Ctrl-N, Ctrl-P: outros lugares. PgUp, PgDn rolam. \
+             Cima, baixo: linhas digitadas. Tab completa. Ctrl-C termina.",
+            "F2 empeora la red, F3 la mejora. Ctrl-N, Ctrl-P: otros lugares. PgUp, PgDn desplazan. \
+             Arriba, abajo: líneas escritas. Tab completa. Ctrl-C termina.",
+        )
     }
 
     fn place(self, place: &Place) -> String {
@@ -450,12 +437,6 @@ impl Lang {
     }
 }
 
-/// Milliseconds with two decimals, without floating point.
-pub fn millis(time: Duration) -> String {
-    let hundredths = (time.as_nanos() + 5_000) / 10_000;
-    format!("{}.{:02} ms", hundredths / 100, hundredths % 100)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -494,7 +475,7 @@ mod tests {
             ] {
                 let lines = lang.lines(&event);
                 assert!(!lines.is_empty(), "{event:?}");
-                assert!(lines.iter().all(|line| super::super::is_plain(line)), "{lines:?}");
+                assert!(lines.iter().all(|line| crate::app::chat::is_plain(line)), "{lines:?}");
             }
         }
     }
@@ -529,12 +510,5 @@ mod tests {
             let texts: BTreeSet<_> = reasons.map(|reason| lang.reason(reason, "x")).into();
             assert_eq!(texts.len(), reasons.len());
         }
-    }
-
-    #[test]
-    fn times_have_two_decimals() {
-        assert_eq!(millis(Duration::from_nanos(7_091_234)), "7.09 ms");
-        assert_eq!(millis(Duration::from_micros(15_640)), "15.64 ms");
-        assert_eq!(millis(Duration::ZERO), "0.00 ms");
     }
 }
