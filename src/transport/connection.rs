@@ -432,13 +432,18 @@ impl Connection {
         if !self.life.is_alive() {
             return self.life.deadline();
         }
-        let delay_max = self.peer_params.max_ack_delay;
         let silence = self.silence_deadline().map(|(at, _)| at);
         let path = self.path.deadline();
-        let recovery = self.recovery.deadline(delay_max);
         let copy = self.beginning.copies.deadline();
-        let deadlines = [recovery, silence, self.keep_alive_at(), path, copy];
+        let deadlines = [self.recovery_deadline(), silence, self.keep_alive_at(), path, copy];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// When recovery has something to do. Not before the peer is heard again when no probe could leave
+    /// (RFC 9002 section 6.2.2.1).
+    fn recovery_deadline(&self) -> Option<Instant> {
+        let deadline = self.recovery.deadline(self.peer_params.max_ack_delay);
+        deadline.filter(|_| self.has_budget())
     }
 
     /// Acts on every deadline that `now` has reached.
@@ -461,9 +466,9 @@ impl Connection {
         }
         self.path.on_time(now);
         self.send_copies(now);
-        let delay_max = self.peer_params.max_ack_delay;
         // Called late, the deadline behind the first may have passed too.
-        while self.recovery.deadline(delay_max).is_some_and(|at| at <= now) {
+        while self.recovery_deadline().is_some_and(|at| at <= now) {
+            let delay_max = self.peer_params.max_ack_delay;
             let probing = self.recovery.on_deadline(now, delay_max, &mut self.settled);
             self.settle_at(now);
             if probing {

@@ -227,7 +227,7 @@ impl Connection {
     }
 
     /// Whether as much may go to the peer's address as any packet may need.
-    fn has_budget(&self) -> bool {
+    pub(super) fn has_budget(&self) -> bool {
         self.validation.budget() >= Params::MIN_PACKET_BYTES as u64
     }
 

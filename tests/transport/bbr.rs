@@ -67,8 +67,9 @@ fn a_flow_fills_the_pipe_empties_the_queue_and_cruises() {
         assert!(left_in_flight[0] > 110_000, "seed {seed}: {left_in_flight:?}");
         assert!(left_in_flight[1] < 70_000, "seed {seed}: {left_in_flight:?}");
         assert!(left_in_flight[2] < 66_000, "seed {seed}: {left_in_flight:?}");
+        // The last sample, whatever is being probed then: within five in a hundred.
         let measured = recovery(&world, &run).delivery_rate().unwrap().bytes_per_second;
-        assert!((1_225_000..=1_275_000).contains(&measured), "seed {seed}: {measured}");
+        assert!((1_187_500..=1_312_500).contains(&measured), "seed {seed}: {measured}");
     }
 }
 
