@@ -91,7 +91,13 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 /// Sends Ctrl-C to the process of that number.
 #[cfg(unix)]
 pub(crate) fn interrupt(id: u32) {
-    let kill = Command::new("kill").args(["-INT", &id.to_string()]).status();
+    signal(id, "INT");
+}
+
+/// Sends a signal, by its name, to the process of that number.
+#[cfg(unix)]
+pub(crate) fn signal(id: u32, name: &str) {
+    let kill = Command::new("kill").args([format!("-{name}"), id.to_string()]).status();
     assert!(kill.expect("the kill command").success());
 }
 
