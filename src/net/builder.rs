@@ -342,7 +342,7 @@ impl ListenerBuilder {
 }
 
 /// Tries one address after the other; the error is the last one's.
-fn each_address<T>(
+pub(super) fn each_address<T>(
     addresses: impl ToSocketAddrs,
     mut attempt: impl FnMut(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {

@@ -186,6 +186,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether it has one peer.
+    pub(super) fn is_connected(&self) -> bool {
+        self.peer.is_some()
+    }
+
     /// The address it is bound to, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
