@@ -10,7 +10,7 @@ use std::{io, net::UdpSocket};
 use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::sys::{Best, Capabilities, Plain, System, forbid_fragments, force_buffer};
+use super::sys::{Best, Capabilities, Plain, System, forbid_fragments, force_buffer, steer_by_id};
 
 /// What to ask of the system when a socket is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,9 @@ pub struct SocketConfig {
     /// Whether datagrams longer than the path may be cut into fragments on their way. Off unless
     /// asked for: one lost fragment loses the whole, and many routers drop them (RFC 8900).
     pub fragments: bool,
-    /// Whether to do without the system's segmentation, coalescing and marks, where it has them: one
-    /// datagram a call, for comparison and for systems that do these badly.
+    /// Whether to do without the system's segmentation, coalescing and marks, where it has them, and
+    /// without delivery by connection ID: one datagram a call, for comparison and for systems that do
+    /// these badly.
     pub plain: bool,
     /// Whether other sockets may be bound to the same address, each of them taking a share of the
     /// peers (`SO_REUSEPORT`). All of them have to ask for it.
@@ -184,6 +185,14 @@ impl Socket {
         self.peer = Some(peer);
         self.local = self.udp.local_addr()?;
         Ok(())
+    }
+
+    /// Has the system deliver what comes to this address to the socket that its connection ID names:
+    /// the one that was bound as number [`ConnectionId::lane`]. False where that cannot be had.
+    ///
+    /// [`ConnectionId::lane`]: crate::wire::transport::ConnectionId::lane
+    pub(super) fn steer(&self, lanes: u16) -> bool {
+        steer_by_id(self.udp.as_fd(), lanes)
     }
 
     /// Whether it has one peer.
