@@ -200,6 +200,24 @@ impl Socket {
         self.peer.is_some()
     }
 
+    /// Connects anew when the address that it sends from is not this machine's any more: a laptop has
+    /// moved to another network. True when there is another one to send from. The peer learns of it by
+    /// what comes from there.
+    pub(super) fn renew(&mut self, error: &io::Error) -> bool {
+        use rustix::io::Errno;
+        let Some(peer) = self.peer else { return false };
+        let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+        // The address is gone, or was gone when this was tried before.
+        let may_be_gone =
+            [Errno::INVAL, Errno::ADDRNOTAVAIL, Errno::NETUNREACH].into_iter().any(is);
+        let is_gone = is(Errno::DESTADDRREQ)
+            || (may_be_gone && UdpSocket::bind((self.local.ip(), 0)).is_err());
+        if !is_gone || rustix::net::connect_unspec(&self.udp).is_err() {
+            return false;
+        }
+        self.connect(peer).is_ok()
+    }
+
     /// The address it is bound to, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
@@ -266,6 +284,7 @@ impl Socket {
                     self.stats.would_block += 1;
                     return Sent::WouldBlock;
                 }
+                _ if self.renew(&error) => {}
                 kind => {
                     self.stats.send_errors += 1;
                     self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);
