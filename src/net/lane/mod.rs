@@ -343,3 +343,6 @@ fn release(mut core: MutexGuard<'_, Core>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod model_tests;
