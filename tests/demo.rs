@@ -28,7 +28,10 @@ fn the_sixty_second_job() {
     assert_eq!(results["file_blake3"], blake3::hash(&picture).to_string());
     let rows = results["protocols"].as_array().unwrap();
     let names: Vec<_> = rows.iter().map(|row| row["protocol"].as_str().unwrap()).collect();
-    assert_eq!(names, ["udp", "rdt2.0", "rdt2.1", "rdt2.2", "rdt3.0", "saw:256", "gbn", "sr"]);
+    assert_eq!(
+        names,
+        ["udp", "rdt2.0", "rdt2.1", "rdt2.2", "rdt3.0", "saw:256", "gbn", "sr", "transport"]
+    );
     for row in rows {
         let name = row["protocol"].as_str().unwrap();
         let kept = fs::read(directory.join(format!("{}-lighthouse.bmp", name.replace(':', "_"))));
@@ -38,9 +41,13 @@ fn the_sixty_second_job() {
         assert_eq!(row["intact"], kept == picture, "{name}");
         if row["tolerates_link"] == true {
             assert_eq!(row["intact"], true, "{name}: {}", row["outcome"]);
-            assert!(row["retransmissions"].as_u64().unwrap() > 20, "{name}");
+            // The transport packs several messages into a packet: fewer are lost, and chance is less
+            // even.
+            let packs = name == "transport";
+            let (least, expected) = if packs { (3, 0.02..0.45) } else { (20, 0.12..0.28) };
+            assert!(row["retransmissions"].as_u64().unwrap() > least, "{name}");
             let loss = row["effective_loss"].as_f64().unwrap();
-            assert!((0.12..0.28).contains(&loss), "{name}: told 20 %, effective {loss}");
+            assert!(expected.contains(&loss), "{name}: told 20 %, effective {loss}");
         } else if row["intact"] == false {
             let reason = row["reason"].as_str().unwrap();
             assert!(reason.starts_with("too much for it: "), "{name}: {reason}");
@@ -50,16 +57,16 @@ fn the_sixty_second_job() {
     for row in &rows[1..4] {
         assert_eq!(row["outcome"], "deadlock: both sides wait for ever", "{}", row["protocol"]);
     }
-    assert_eq!(rows.iter().filter(|row| row["tolerates_link"] == true).count(), 3);
+    assert_eq!(rows.iter().filter(|row| row["tolerates_link"] == true).count(), 4);
     fs::remove_dir_all(directory).unwrap();
 }
 
 #[test]
 fn a_perfect_network_is_enough_for_every_protocol() {
-    let protocols = "udp,rdt1.0,rdt2.0,rdt2.1,rdt2.2,rdt3.0,gbn:3/4,sr:2/4";
+    let protocols = "udp,rdt1.0,rdt2.0,rdt2.1,rdt2.2,rdt3.0,gbn:3/4,sr:2/4,transport:datacenter";
     let (code, stdout, stderr) = demo(&["--link", "perfect", "--protocols", protocols]);
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("8 of 8 delivered the file intact."), "{stdout}");
+    assert!(stdout.contains("9 of 9 delivered the file intact."), "{stdout}");
     assert!(stdout.contains("rdtp demo --seed "), "the command that replays it: {stdout}");
     assert!(!stdout.contains('\x1b'), "a pipe gets plain text");
 }
@@ -77,7 +84,7 @@ fn a_network_that_lets_nothing_through_ends_with_a_reason() {
 #[test]
 fn bad_usage_says_what_would_be_right() {
     for (arguments, hint) in [
-        (["--protocols", "tcp"], "gbn or sr"),
+        (["--protocols", "tcp"], "gbn or sr, or transport"),
         (["--link", "lost=20%"], "loss"),
         (["--checksum", "md5"], "crc32c"),
     ] {

@@ -16,6 +16,7 @@ mod chat;
 mod check;
 mod demo;
 mod dump;
+mod ends;
 mod lab;
 mod lang;
 mod link;
@@ -31,8 +32,10 @@ mod states;
 mod step;
 mod stop;
 mod store;
+mod streams;
 mod swarm;
 mod transfer;
+mod way;
 mod whole;
 
 use std::{

@@ -5,13 +5,14 @@ use std::process;
 
 use clap::Args;
 use rdtp::{
-    classic::Spec,
     link::{Link, Profile},
     net::Clock,
     rng::Seed,
     wire::Codec,
 };
 use serde::Serialize;
+
+use super::way::Way;
 
 /// The language of `--link`, for `--help`.
 pub(crate) const FAULTS: &str = "\
@@ -66,13 +67,13 @@ impl NetworkArgs {
 
     /// The network, if one was asked for. Says on standard error what it is, from which seed, and
     /// what of it goes beyond what the protocol tolerates.
-    pub(crate) fn network(&self, spec: Spec, codec: Codec) -> Option<Network> {
+    pub(crate) fn network(&self, way: Way, codec: Codec) -> Option<Network> {
         let (profile, seed) = self.chosen()?;
-        let excess = profile.channel().exceeds(spec.tolerates_with(codec));
+        let excess = profile.channel().exceeds(way.tolerates_with(codec));
         if !excess.is_empty() {
-            eprintln!("warning: {spec} does not tolerate a link that {}", excess.join(", "));
+            eprintln!("warning: {way} does not tolerate a link that {}", excess.join(", "));
         }
-        Some(Network { profile, seed, codec })
+        Some(Network { profile, seed, way, codec })
     }
 }
 
@@ -80,13 +81,16 @@ impl NetworkArgs {
 pub(crate) struct Network {
     profile: Profile,
     seed: Seed,
+    way: Way,
     codec: Codec,
 }
 
 impl Network {
     /// The links from the first side and from the second, which can tell data from feedback.
     pub(crate) fn links(&self) -> (Link<SocketAddr>, Link<SocketAddr>) {
-        inspected(self.profile.links(self.seed), self.codec)
+        let (way, codec) = (self.way, self.codec);
+        let links = self.profile.links(self.seed);
+        links.map(|link| link.with_inspect(move |bytes: &[u8]| way.anatomy(codec, bytes))).into()
     }
 }
 

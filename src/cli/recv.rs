@@ -12,9 +12,9 @@ use clap::Args;
 use indicatif::{MultiProgress, ProgressBar};
 use rdtp::{
     app::file::{Action, FileReceiver, Refusal},
-    classic::{Config, Conversation, Event, Spec},
+    classic::Role,
     endpoint::Endpoint,
-    hub::{Hub, HubConfig, HubEvent},
+    hub::{Hub, HubConfig},
     net::{Clock, Driver, Socket, SocketConfig},
     quantity::ByteSize,
     time::Instant,
@@ -24,13 +24,17 @@ use serde::Serialize;
 
 use super::{
     Failure, Outcome,
+    ends::{Act, Callers, Sender},
     network::NetworkArgs,
     recording::RecordingArgs,
     stop::Stop,
     store::Partial,
+    streams::{CloseReason, Streams},
     transfer::{
-        Blake3, FLUSH_MAX, ProtocolArgs, carrier, grouped, hex, progress_bar, resolve, seconds,
+        Blake3, FLUSH_MAX, ProtocolArgs, grouped, hex, progress_bar, resolve, seconds,
+        socket_config,
     },
+    way::Way,
 };
 
 /// Receive files from `rdtp send` into a directory
@@ -71,9 +75,6 @@ pub(crate) struct Options {
 /// all fail in 5 of a million cases.
 const LINGER_MAX: Duration = Duration::from_secs(10);
 
-type Peer = Box<dyn Conversation + Send>;
-type Peers = Hub<Peer, Box<dyn FnMut(Instant, SocketAddr) -> Option<Peer>>>;
-
 /// One JSON line.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -100,6 +101,7 @@ struct Incoming {
     partial: Option<Partial>,
     name: String,
     path: Option<PathBuf>,
+    from: SocketAddr,
     bar: ProgressBar,
     started_at: Instant,
     /// When the verdict was reached.
@@ -113,52 +115,62 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let address = resolve(&options.address)?;
     std::fs::create_dir_all(&options.into)
         .map_err(|error| Failure(format!("{}: {error}", options.into.display())))?;
-    let spec = options.protocol.spec();
+    let way = options.protocol.way();
     let config = options.protocol.config();
-    // What does not go together is to be known now, not when somebody sends.
-    spec.endpoint(config, address)?;
-    let socket = SocketConfig { dual_stack: true, ..SocketConfig::default() };
+    let callers = callers(options, way, address)?;
+    let socket = SocketConfig { dual_stack: true, ..socket_config(way) };
     let socket = Socket::bind(address, &socket)
         .map_err(|error| Failure(format!("cannot listen on {address}: {error}")))?;
-    let hub = hub(options, spec, config);
-    let mut driver = Driver::new(hub, socket, Clock::start()).with_node(NodeId(1));
-    if let Some(network) = options.network.network(spec, config.codec) {
+    let mut driver = Driver::new(callers, socket, Clock::start()).with_node(NodeId(1));
+    if let Some(network) = options.network.network(way, config.codec) {
         // The senders are the first side.
         let (up, down) = network.links();
         driver = driver.with_links(down, up, NodeId(0));
     }
     let server = Server { options, driver, transfers: BTreeMap::new(), bars: MultiProgress::new() };
-    server.announce(spec)?;
+    server.announce(way)?;
     server.serve()
 }
 
-fn hub(options: &Options, spec: Spec, config: Config) -> Peers {
-    let limits =
-        HubConfig { peers_max: options.max_senders, idle_after: options.protocol.give_up() };
-    Hub::new(limits, Box::new(move |_, peer| spec.endpoint(config, peer).ok()))
+fn callers(options: &Options, way: Way, address: SocketAddr) -> Result<Callers, Failure> {
+    let peers_max = options.max_senders;
+    Ok(match way {
+        Way::Book(spec) => {
+            let config = options.protocol.config();
+            // What does not go together is to be known now, not when somebody sends.
+            spec.endpoint(config, address)?;
+            let limits = HubConfig { peers_max, idle_after: options.protocol.give_up() };
+            let make = Box::new(move |_, peer| spec.endpoint(config, peer).ok());
+            Callers::Book(Box::new(Hub::new(limits, make)))
+        }
+        Way::Transport(preset) => {
+            let config = options.protocol.transport(preset);
+            Callers::Transport(Box::new(Streams::new(config, Role::Receiver, peers_max)?))
+        }
+    })
 }
 
 struct Server<'a> {
     options: &'a Options,
-    driver: Driver<Peers>,
-    transfers: BTreeMap<SocketAddr, Incoming>,
+    driver: Driver<Callers>,
+    transfers: BTreeMap<Sender, Incoming>,
     bars: MultiProgress,
 }
 
 impl Server<'_> {
-    fn announce(&self, spec: Spec) -> Result<(), Failure> {
+    fn announce(&self, way: Way) -> Result<(), Failure> {
         let address = self.driver.local_addr().to_string();
         if self.options.protocol.json {
-            print_json(&Report::Listening { address, protocol: spec.to_string() })?;
+            print_json(&Report::Listening { address, protocol: way.to_string() })?;
         } else {
-            say!("listening on {address} for {spec}, into {}", self.options.into.display());
+            say!("listening on {address} for {way}, into {}", self.options.into.display());
         }
         // Whoever started this program waits for the line.
         Ok(io::stdout().flush()?)
     }
 
     fn serve(mut self) -> Outcome {
-        let title = format!("{}, as its receiver sees it", self.options.protocol.spec());
+        let title = format!("{}, as its receiver sees it", self.options.protocol.way());
         let recording = &self.options.recording;
         let trace = self.options.protocol.trace;
         let mut observer = recording.start_one_side(&title, NodeId(1), trace)?;
@@ -171,16 +183,12 @@ impl Server<'_> {
         let stop = Stop::on_signals()?;
         while !stop.is_asked() {
             self.driver.turn(observer, self.wake_at())?;
-            while let Some(event) = self.driver.endpoint_mut().poll_event() {
-                match event {
-                    HubEvent::Joined(peer) => self.joined(peer),
-                    HubEvent::Peer(peer, Event::Delivered(message)) => {
-                        self.delivered(peer, &message)?;
-                    }
-                    HubEvent::Peer(peer, Event::Acknowledged { .. }) => self.acknowledged(peer),
-                    HubEvent::Peer(peer, Event::GaveUp { .. }) | HubEvent::Left(peer) => {
-                        self.left(peer)?;
-                    }
+            while let Some((sender, act)) = self.driver.endpoint_mut().poll_event() {
+                match act {
+                    Act::Joins(from) => self.joined(sender, from),
+                    Act::Delivers(message) => self.delivered(sender, &message)?,
+                    Act::Hears => self.acknowledged(sender),
+                    Act::Leaves(reason) => self.left(sender, reason)?,
                 }
             }
             if let Some(code) = self.finished(self.driver.now()) {
@@ -189,7 +197,11 @@ impl Server<'_> {
             }
         }
         // What is half received goes with its temporary file.
-        self.transfers.clear();
+        for (sender, _) in core::mem::take(&mut self.transfers) {
+            let now = self.driver.now();
+            self.driver.endpoint_mut().remove(now, sender);
+        }
+        self.flush(observer)?;
         if self.options.once { Err(Failure("interrupted".into())) } else { Ok(ExitCode::SUCCESS) }
     }
 
@@ -224,61 +236,72 @@ impl Server<'_> {
         self.options.once.then_some(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn joined(&mut self, peer: SocketAddr) {
+    fn joined(&mut self, sender: Sender, from: SocketAddr) {
         let transfer = Incoming {
             receiver: FileReceiver::new(Blake3::default(), self.options.max_size.0)
-                .over(carrier(self.options.protocol.spec())),
+                .over(self.options.protocol.way().carrier()),
             partial: None,
             name: String::new(),
             path: None,
+            from,
             bar: ProgressBar::hidden(),
             started_at: self.driver.now(),
             ended_at: None,
             over: false,
             failure: None,
         };
-        self.transfers.insert(peer, transfer);
+        self.transfers.insert(sender, transfer);
     }
 
-    fn delivered(&mut self, peer: SocketAddr, message: &[u8]) -> Result<(), Failure> {
-        let Some(transfer) = self.transfers.get_mut(&peer) else { return Ok(()) };
+    fn delivered(&mut self, sender: Sender, message: &[u8]) -> Result<(), Failure> {
+        let Some(transfer) = self.transfers.get_mut(&sender) else { return Ok(()) };
         transfer.take(message, self.options, &self.bars);
         let Some(verdict) = transfer.receiver.poll_message() else { return Ok(()) };
         let now = self.driver.now();
         transfer.ended_at = Some(now);
         // A sender that has stopped does not wait for the verdict.
         transfer.over = transfer.receiver.verdict() == Some(Err(Refusal::Aborted));
-        if let Some(endpoint) = self.driver.endpoint_mut().get_mut(peer) {
-            endpoint.send(now, &verdict)?;
-        }
-        transfer.report(peer, now, self.options.protocol.json)
+        self.driver.endpoint_mut().send(now, sender, &verdict)?;
+        transfer.report(now, self.options.protocol.json)
     }
 
-    fn acknowledged(&mut self, peer: SocketAddr) {
-        if let Some(transfer) = self.transfers.get_mut(&peer) {
+    fn acknowledged(&mut self, sender: Sender) {
+        if let Some(transfer) = self.transfers.get_mut(&sender) {
             // The verdict is the only message that goes this way.
             transfer.over = transfer.ended_at.is_some();
         }
     }
 
-    /// The sender fell silent: the end of a transfer, good or bad. Its endpoint goes with it.
-    fn left(&mut self, peer: SocketAddr) -> Result<(), Failure> {
-        self.driver.endpoint_mut().remove(peer);
-        let Some(mut transfer) = self.transfers.remove(&peer) else { return Ok(()) };
+    /// The sender fell silent, or is gone: the end of a transfer, good or bad. Its endpoint goes with
+    /// it.
+    fn left(&mut self, sender: Sender, reason: Option<CloseReason>) -> Result<(), Failure> {
+        let now = self.driver.now();
+        self.driver.endpoint_mut().remove(now, sender);
+        let Some(mut transfer) = self.transfers.remove(&sender) else { return Ok(()) };
         // Noise opens a session too; only one that had begun can fail.
         if transfer.ended_at.is_some() || transfer.name.is_empty() {
+            if self.options.once && transfer.ended_at.is_some() {
+                // Nobody is left who could acknowledge the verdict.
+                transfer.over = true;
+                self.transfers.insert(sender, transfer);
+            }
             return Ok(());
         }
         transfer.partial = None;
         transfer.receiver.storage_failed();
         let silence = self.options.protocol.give_up();
-        transfer.failure = Some(format!("the sender was not heard for {silence:?}"));
-        let now = self.driver.now();
+        transfer.failure = Some(match reason {
+            None | Some(CloseReason::Idle | CloseReason::Unreachable) => {
+                format!("the sender was not heard for {silence:?}")
+            }
+            Some(CloseReason::Peer(_)) => Refusal::Aborted.to_string(),
+            Some(reason) => reason.to_string(),
+        });
         transfer.ended_at = Some(now);
         transfer.over = true;
-        transfer.report(peer, now, self.options.protocol.json)?;
+        transfer.report(now, self.options.protocol.json)?;
         if self.options.once {
-            self.transfers.insert(peer, transfer);
+            self.transfers.insert(sender, transfer);
         }
         Ok(())
     }
@@ -325,7 +348,8 @@ impl Incoming {
     }
 
     /// Says how it ended.
-    fn report(&self, peer: SocketAddr, now: Instant, json: bool) -> Result<(), Failure> {
+    fn report(&self, now: Instant, json: bool) -> Result<(), Failure> {
+        let peer = self.from;
         self.bar.finish_and_clear();
         let time = now - self.started_at;
         let digest = hex(&self.receiver.digest());

@@ -8,21 +8,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rdtp::{
     app::file::Digest,
     classic::{Adaptive, Config, Spec, Timeout},
+    net::SocketConfig,
     quantity::Span,
     seq::Modulus,
+    transport::{self, preset::Preset},
     wire::{Checksum, Codec},
 };
 
-use super::{Failure, refuse};
+use super::{Failure, refuse, way::Way};
 
 /// Which protocol, and how. Both sides must choose the same protocol, numbers and checksum.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ProtocolArgs {
     /// Protocol: rdt1.0, rdt2.0, rdt2.1, rdt2.2, rdt3.0, saw:M, gbn:N/M or sr:N/M, for window N and
-    /// M sequence numbers
-    #[arg(long, value_name = "NAME", default_value = "sr",
-          value_parser = Spec::parse_even_if_illegal)]
-    protocol: Spec,
+    /// M sequence numbers; or transport, the production transport, which may be told the network that
+    /// it is for: transport:lan, internet (as without), lossy-link or datacenter
+    #[arg(long, value_name = "NAME", default_value = "sr")]
+    protocol: Way,
     /// Window of go-back-N or selective repeat, in packets
     #[arg(long, value_name = "N")]
     window: Option<u64>,
@@ -36,13 +38,15 @@ pub(crate) struct ProtocolArgs {
     /// Allow a window that is illegal for its sequence numbers, to see it break
     #[arg(long)]
     illegal_window: bool,
-    /// Checksum of each packet: none, internet, crc16 or crc32c
-    #[arg(long, value_name = "NAME", default_value_t)]
-    checksum: Checksum,
+    /// Checksum of each packet: none, internet, crc16 or crc32c; without it crc32c, which the
+    /// transport always has
+    #[arg(long, value_name = "NAME")]
+    checksum: Option<Checksum>,
     /// Retransmission timeout: fixed:50ms; adaptive, which follows the measured round trips between
-    /// 5 ms and 1 s; or rfc6298, which does so between 1 s and 60 s, as TCP
-    #[arg(long, value_name = "RULE", default_value = "adaptive")]
-    timeout: TimeoutRule,
+    /// 5 ms and 1 s; or rfc6298, which does so between 1 s and 60 s, as TCP; without it adaptive. The
+    /// transport has rules of its own
+    #[arg(long, value_name = "RULE")]
+    timeout: Option<TimeoutRule>,
     /// Give up when the other side shows no progress for so long
     #[arg(long, value_name = "TIME", default_value = "20s")]
     give_up: Span,
@@ -57,20 +61,43 @@ pub(crate) struct ProtocolArgs {
 impl ProtocolArgs {
     /// The protocol with its parameters. Parameters that do not go together are bad usage, as if
     /// one of them could not be read, and end the program.
-    pub(crate) fn spec(&self) -> Spec {
+    pub(crate) fn way(&self) -> Way {
+        let spec = match self.protocol {
+            Way::Book(spec) => spec,
+            Way::Transport(_) => {
+                if let Some(option) = self.of_the_book() {
+                    let what = format!("{option} is for the textbook's protocols, not transport\n");
+                    clap::Error::raw(ErrorKind::ArgumentConflict, what).exit()
+                }
+                return self.protocol;
+            }
+        };
         let modulus = self.modulus.map(Modulus::new).or(self.bits.map(Modulus::bits));
-        let spec = self.protocol.with(self.window, modulus, true);
+        let spec = spec.with(self.window, modulus, true);
         let legal = |spec: Spec| if self.illegal_window { Ok(spec) } else { spec.legal() };
-        spec.and_then(legal).unwrap_or_else(|error| {
+        Way::Book(spec.and_then(legal).unwrap_or_else(|error| {
             clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).exit()
-        })
+        }))
+    }
+
+    /// The first option that was given and that only protocols of the textbook have.
+    fn of_the_book(&self) -> Option<&'static str> {
+        let given = [
+            (self.window.is_some(), "--window"),
+            (self.modulus.is_some(), "--modulus"),
+            (self.bits.is_some(), "--bits"),
+            (self.illegal_window, "--illegal-window"),
+            (self.checksum.is_some(), "--checksum"),
+            (self.timeout.is_some(), "--timeout"),
+        ];
+        given.into_iter().find_map(|(given, name)| given.then_some(name))
     }
 
     /// How its machines become endpoints.
     pub(crate) fn config(&self) -> Config {
         Config {
-            codec: Codec::Compact { checksum: self.checksum },
-            timeout: self.timeout.0,
+            codec: Codec::Compact { checksum: self.checksum.unwrap_or_default() },
+            timeout: self.timeout.map_or(TimeoutRule::DEFAULT, |rule| rule.0),
             // Silence is judged by time here, the same for every protocol: see `give_up`.
             attempts_max: None,
             // Enough to refill the window; more would only delay an abort, and the progress bar
@@ -78,6 +105,13 @@ impl ProtocolArgs {
             queue_messages_max: 16,
             ..Config::default()
         }
+    }
+
+    /// How the transport behaves, fit for this network. Silence has one limit, however it is noticed.
+    pub(crate) fn transport(&self, preset: Preset) -> transport::config::Config {
+        let config = preset.config();
+        let (idle_timeout, open_timeout) = (self.give_up(), self.give_up());
+        transport::config::Config { idle_timeout, open_timeout, ..config }
     }
 
     /// How long nothing may happen.
@@ -123,6 +157,17 @@ impl FromStr for TimeoutRule {
     }
 }
 
+/// The socket that a way wants: a window of the transport is more than what the system gives by
+/// itself.
+pub(crate) fn socket_config(way: Way) -> SocketConfig {
+    let bytes = |bytes| matches!(way, Way::Transport(_)).then_some(bytes);
+    SocketConfig {
+        recv_buffer_bytes: bytes(4 << 20),
+        send_buffer_bytes: bytes(1 << 20),
+        ..SocketConfig::default()
+    }
+}
+
 /// How long the last acknowledgement may take to leave.
 pub(crate) const FLUSH_MAX: Duration = Duration::from_millis(500);
 
@@ -137,12 +182,6 @@ impl Digest for Blake3 {
     fn finish(&self) -> [u8; 32] {
         *self.0.finalize().as_bytes()
     }
-}
-
-/// The number that stands for a protocol and its parameters in the header of a file.
-pub(crate) fn carrier(spec: Spec) -> u32 {
-    let [a, b, c, d, ..] = *blake3::hash(spec.to_string().as_bytes()).as_bytes();
-    u32::from_be_bytes([a, b, c, d]).max(1)
 }
 
 /// A digest as people compare it.

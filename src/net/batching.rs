@@ -120,6 +120,7 @@ impl Socket {
                     self.stats.would_block += 1;
                     return Outcome::Blocked;
                 }
+                _ if self.renew(&error) => {}
                 _ if batches[0].segment.is_some() && may_be_offload(&error) => {
                     return Outcome::NoOffload;
                 }

@@ -1,12 +1,12 @@
 //! How listeners and connections are made.
 
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{format, sync::Arc, vec, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 use std::{io, net::ToSocketAddrs};
 
 use super::{
     Clock, Connection, Driver, Error, Listener, Socket, SocketConfig, Stream,
-    lane::{Accepts, Hold, LaneConfig},
+    lane::{Accepts, Group, Hold, LaneConfig},
     patience::{Patience, Way},
 };
 use crate::{
@@ -47,6 +47,19 @@ impl Settings {
 
     fn lane(&self, early: bool) -> LaneConfig {
         LaneConfig { linger: self.linger, early, waits: self.waits }
+    }
+
+    /// The same for one of several lanes: with one secret, and limits that are shared out.
+    fn shared_by(&self, lanes: usize) -> Self {
+        let mut drawn = [0; 16];
+        Seed::from_system().split("secret").rng().fill(&mut drawn);
+        let cookies = match self.host.cookies {
+            CookiePolicy::Above(bound) => CookiePolicy::Above(bound.div_ceil(lanes)),
+            other => other,
+        };
+        let connections_max = self.host.connections_max.div_ceil(lanes);
+        let host = HostConfig { connections_max, cookies, ..self.host };
+        Self { host, secret: self.secret.or(Some(drawn)), ..self.clone() }
     }
 
     fn driver(&self, socket: Socket, clock: Clock, accepts: bool) -> io::Result<Driver<Host>> {
@@ -231,7 +244,7 @@ impl ConnectionBuilder {
         let clock = Clock::start();
         let driver = self.settings.driver(socket, clock, false)?;
         let config = self.settings.lane(false);
-        let lane = Hold::start(driver, clock, config, None)?;
+        let lane = Hold::start(driver, clock, config, None, None)?;
         let (id, stream) = lane.with(|core| {
             let id = core.open(peer);
             let stream = stream.then(|| {
@@ -262,6 +275,7 @@ pub struct ListenerBuilder {
     settings: Settings,
     backlog_max: usize,
     early: bool,
+    threads: usize,
 }
 
 impl Default for ListenerBuilder {
@@ -273,7 +287,7 @@ impl Default for ListenerBuilder {
 impl ListenerBuilder {
     /// Fit for the Internet: at most 16,384 connections, of which 1,024 wait to be accepted.
     pub fn new() -> Self {
-        Self { settings: Settings::new(), backlog_max: 1024, early: false }
+        Self { settings: Settings::new(), backlog_max: 1024, early: false, threads: 1 }
     }
 
     common_settings!();
@@ -319,6 +333,16 @@ impl ListenerBuilder {
         self
     }
 
+    /// How many threads, each with a socket of its own for the same address; 1 unless set, 64 at most.
+    /// A connection stays with one of them for good, so that cores do not wait for each other:
+    /// where the system can (Linux), it delivers by connection ID; elsewhere datagrams that come to
+    /// the wrong socket are handed over. Limits on connections are shared out equally.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Whether an IPv6 socket also takes IPv4.
     #[must_use]
     pub fn dual_stack(mut self, dual_stack: bool) -> Self {
@@ -328,21 +352,68 @@ impl ListenerBuilder {
 
     /// A listener on the first of these addresses that can be had; port 0 lets the system choose.
     pub fn bind(&self, address: impl ToSocketAddrs) -> io::Result<Listener> {
-        each_address(address, |address| {
-            let clock = Clock::start();
-            let accepts = Arc::new(Accepts::new(self.backlog_max));
-            let socket = Socket::bind(address, &self.settings.socket)?;
-            let driver = self.settings.driver(socket, clock, true)?;
-            let config = self.settings.lane(self.early);
-            let lane = Hold::start(driver, clock, config, Some((Arc::clone(&accepts), 0)))?;
-            let lanes: Vec<_> = vec![lane];
-            Ok(Listener::new(lanes, accepts, clock))
-        })
+        let lanes = u16::try_from(self.threads).unwrap_or(u16::MAX);
+        if !(1..=THREADS_MAX).contains(&lanes) {
+            let what = format!("a listener has 1 to {THREADS_MAX} threads");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        each_address(address, |address| self.bind_lanes(address, lanes))
+    }
+
+    fn bind_lanes(&self, address: SocketAddr, lanes: u16) -> io::Result<Listener> {
+        let clock = Clock::start();
+        let accepts = Arc::new(Accepts::new(self.backlog_max));
+        let settings = self.settings.shared_by(usize::from(lanes));
+        let sockets = sockets(address, &settings.socket, lanes)?;
+        let group = (lanes > 1).then(|| Arc::new(Group::new(lanes.into())));
+        let mut held = Vec::with_capacity(lanes.into());
+        for (socket, lane) in sockets.into_iter().zip(0..) {
+            let number = usize::from(lane);
+            let accepts = Some((Arc::clone(&accepts), number));
+            let seat = group.as_ref().map(|group| (Arc::clone(group), number));
+            let started = settings.driver(socket, clock, true).and_then(|mut driver| {
+                driver.endpoint_mut().choose_ids_in(lane, lanes);
+                Hold::start(driver, clock, self.settings.lane(self.early), accepts, seat)
+            });
+            match (started, &group) {
+                (Ok(lane), _) => held.push(lane),
+                (Err(error), Some(group)) => {
+                    // Nobody is to wait for those that never were.
+                    (number..lanes.into()).for_each(|_| group.on_over());
+                    return Err(error);
+                }
+                (Err(error), None) => return Err(error),
+            }
+        }
+        Ok(Listener::new(held, accepts, clock, group))
     }
 }
 
+/// Threads of a listener, at most.
+const THREADS_MAX: u16 = 64;
+
+/// So many sockets on one address, to which datagrams come by connection ID if the system can.
+fn sockets(address: SocketAddr, config: &SocketConfig, lanes: u16) -> io::Result<Vec<Socket>> {
+    if lanes == 1 {
+        return Ok(vec![Socket::bind(address, config)?]);
+    }
+    let config = SocketConfig { share_port: true, ..*config };
+    let first = Socket::bind(address, &config)?;
+    // The first may have been given its port by the system.
+    let address = SocketAddr::new(address.ip(), first.local_addr().port());
+    let mut sockets = vec![first];
+    for _ in 1..lanes {
+        sockets.push(Socket::bind(address, &config)?);
+    }
+    // Without it datagrams come as their addresses are hashed, and are handed over.
+    if !config.plain {
+        sockets[0].steer(lanes);
+    }
+    Ok(sockets)
+}
+
 /// Tries one address after the other; the error is the last one's.
-fn each_address<T>(
+pub(super) fn each_address<T>(
     addresses: impl ToSocketAddrs,
     mut attempt: impl FnMut(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
@@ -360,3 +431,7 @@ fn each_address<T>(
 #[cfg(test)]
 #[path = "builder_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "threads_tests.rs"]
+mod threads_tests;

@@ -10,7 +10,7 @@ use std::{io, net::ToSocketAddrs};
 
 use super::{
     Clock, Connection, Error, ListenerBuilder, Stream,
-    lane::{Accepts, Core, Hold, Place},
+    lane::{Accepts, Core, Group, Hold, Place},
     park,
 };
 
@@ -27,6 +27,8 @@ pub struct Listener {
     lanes: Vec<Arc<Hold>>,
     accepts: Arc<Accepts>,
     clock: Clock,
+    /// What its threads, if there are several, have in common.
+    group: Option<Arc<Group>>,
     nonblocking: AtomicBool,
 }
 
@@ -49,8 +51,25 @@ impl Listener {
         ListenerBuilder::new()
     }
 
-    pub(super) fn new(lanes: Vec<Arc<Hold>>, accepts: Arc<Accepts>, clock: Clock) -> Self {
-        Self { lanes, accepts, clock, nonblocking: AtomicBool::new(false) }
+    pub(super) fn new(
+        lanes: Vec<Arc<Hold>>,
+        accepts: Arc<Accepts>,
+        clock: Clock,
+        group: Option<Arc<Group>>,
+    ) -> Self {
+        Self { lanes, accepts, clock, group, nonblocking: AtomicBool::new(false) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn lanes(&self) -> &[Arc<Hold>] {
+        &self.lanes
+    }
+
+    /// Datagrams that came to the socket of another thread than theirs, and were handed over; see
+    /// [`threads`](ListenerBuilder::threads). Few or none where the system delivers by connection
+    /// ID.
+    pub fn handed_over(&self) -> usize {
+        self.group.as_ref().map_or(0, |group| group.handed_over())
     }
 
     /// Waits for the next stream of any peer, and says whose it is.

@@ -1,6 +1,6 @@
 //! Messages between two real sockets of one machine, and what came of it.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::io;
 
@@ -14,6 +14,7 @@ use crate::{
     rng::Seed,
     time::Instant,
     trace::{NodeId, Observer},
+    wire::Anatomy,
 };
 
 /// Messages from one socket to another on loopback, through a bad network if wanted: what
@@ -32,13 +33,29 @@ use crate::{
 /// assert_eq!(report.verdict, Verdict::Intact);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loopback {
     messages: Vec<Vec<u8>>,
     profile: Profile,
     config: Config,
+    inspect: Option<Inspect>,
     seed: Seed,
     limit: Duration,
+}
+
+/// What tells data from feedback.
+type Inspect = Arc<dyn Fn(&[u8]) -> Anatomy + Send + Sync>;
+
+impl fmt::Debug for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loopback")
+            .field("messages", &self.messages.len())
+            .field("profile", &self.profile)
+            .field("config", &self.config)
+            .field("seed", &self.seed)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A finished transfer between sockets.
@@ -120,6 +137,7 @@ impl Loopback {
             messages,
             profile: Profile::default(),
             config: Config { timeout: Timeout::Adaptive(Adaptive::LOCAL), ..Config::default() },
+            inspect: None,
             seed: Seed::new(0),
             limit: Duration::from_mins(1),
         }
@@ -136,6 +154,14 @@ impl Loopback {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// How the network tells data from feedback, and header from payload, where the codec of the
+    /// configuration cannot: for endpoints with packets of their own.
+    #[must_use]
+    pub fn inspect(mut self, inspect: impl Fn(&[u8]) -> Anatomy + Send + Sync + 'static) -> Self {
+        self.inspect = Some(Arc::new(inspect));
         self
     }
 
@@ -193,7 +219,10 @@ impl Loopback {
         let receiver = make(Role::Receiver, here.local_addr()).map_err(LoopbackError::Setup)?;
         let codec = self.config.codec;
         let links = self.profile.links(self.seed);
-        let [up, down] = links.map(|link| link.with_inspect(move |bytes| codec.anatomy(bytes)));
+        let [up, down] = links.map(|link| match self.inspect.clone() {
+            None => link.with_inspect(move |bytes| codec.anatomy(bytes)),
+            Some(inspect) => link.with_inspect(move |bytes| inspect(bytes)),
+        });
         let start = clock.now();
         Ok(LoopbackRun {
             sender: Driver::new(sender, here, clock).with_links(up, down, NodeId(1)),

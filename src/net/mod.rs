@@ -9,6 +9,8 @@
 //! arrives or a deadline comes, and then does a bounded amount of work. Several drivers in one
 //! thread wait together with [`wait`].
 //!
+//! [`classic`] has the same shape over the protocols of the textbook.
+//!
 //! A [`Loopback`] carries messages between two sockets of one machine and says what came of it.
 //! A [`Proxy`] puts any other UDP program behind a bad network.
 //!
@@ -17,6 +19,7 @@
 
 mod batching;
 mod builder;
+pub mod classic;
 mod clock;
 mod connection;
 mod driver;

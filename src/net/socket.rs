@@ -10,7 +10,7 @@ use std::{io, net::UdpSocket};
 use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::sys::{Best, Capabilities, Plain, System, forbid_fragments, force_buffer};
+use super::sys::{Best, Capabilities, Plain, System, forbid_fragments, force_buffer, steer_by_id};
 
 /// What to ask of the system when a socket is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,9 @@ pub struct SocketConfig {
     /// Whether datagrams longer than the path may be cut into fragments on their way. Off unless
     /// asked for: one lost fragment loses the whole, and many routers drop them (RFC 8900).
     pub fragments: bool,
-    /// Whether to do without the system's segmentation, coalescing and marks, where it has them: one
-    /// datagram a call, for comparison and for systems that do these badly.
+    /// Whether to do without the system's segmentation, coalescing and marks, where it has them, and
+    /// without delivery by connection ID: one datagram a call, for comparison and for systems that do
+    /// these badly.
     pub plain: bool,
     /// Whether other sockets may be bound to the same address, each of them taking a share of the
     /// peers (`SO_REUSEPORT`). All of them have to ask for it.
@@ -186,6 +187,37 @@ impl Socket {
         Ok(())
     }
 
+    /// Has the system deliver what comes to this address to the socket that its connection ID names:
+    /// the one that was bound as number [`ConnectionId::lane`]. False where that cannot be had.
+    ///
+    /// [`ConnectionId::lane`]: crate::wire::transport::ConnectionId::lane
+    pub(super) fn steer(&self, lanes: u16) -> bool {
+        steer_by_id(self.udp.as_fd(), lanes)
+    }
+
+    /// Whether it has one peer.
+    pub(super) fn is_connected(&self) -> bool {
+        self.peer.is_some()
+    }
+
+    /// Connects anew when the address that it sends from is not this machine's any more: a laptop has
+    /// moved to another network. True when there is another one to send from. The peer learns of it by
+    /// what comes from there.
+    pub(super) fn renew(&mut self, error: &io::Error) -> bool {
+        use rustix::io::Errno;
+        let Some(peer) = self.peer else { return false };
+        let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+        // The address is gone, or was gone when this was tried before.
+        let may_be_gone =
+            [Errno::INVAL, Errno::ADDRNOTAVAIL, Errno::NETUNREACH].into_iter().any(is);
+        let is_gone = is(Errno::DESTADDRREQ)
+            || (may_be_gone && UdpSocket::bind((self.local.ip(), 0)).is_err());
+        if !is_gone || rustix::net::connect_unspec(&self.udp).is_err() {
+            return false;
+        }
+        self.connect(peer).is_ok()
+    }
+
     /// The address it is bound to, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
@@ -252,6 +284,7 @@ impl Socket {
                     self.stats.would_block += 1;
                     return Sent::WouldBlock;
                 }
+                _ if self.renew(&error) => {}
                 kind => {
                     self.stats.send_errors += 1;
                     self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);

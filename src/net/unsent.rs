@@ -54,7 +54,8 @@ impl Unsent {
             parts,
             segment: u16::try_from(self.segment).ok().filter(|_| !single),
             destination: socket.wire_destination(destination),
-            source,
+            // A connected socket knows, and what the endpoint knows may be a thing of the past.
+            source: source.filter(|_| !socket.is_connected()),
             ecn,
         }
     }

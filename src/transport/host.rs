@@ -102,6 +102,8 @@ pub struct Host {
     /// Where the secrets of connections come from.
     secrets: Rng,
     id_mask: u64,
+    /// Which lane its IDs belong to, and of how many.
+    lane: (u16, u16),
     entries: BTreeMap<ConnectionId, Entry>,
     /// Who talks to us, by address and by what we call it.
     peers: BTreeMap<(SocketAddr, ConnectionId), ConnectionId>,
@@ -138,6 +140,7 @@ impl Host {
             rng: seed.split("connection IDs").rng(),
             secrets: seed.split("connection secrets").rng(),
             id_mask: u64::MAX,
+            lane: (0, 1),
             entries: BTreeMap::new(),
             peers: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
@@ -207,7 +210,8 @@ impl Host {
     fn identity(&mut self) -> Identity {
         // A clash among 2^64 is next to impossible, and harmless when it is looked for.
         let id = loop {
-            let id = ConnectionId(self.rng.next_u64() & self.id_mask);
+            let (lane, lanes) = self.lane;
+            let id = ConnectionId(self.rng.next_u64() & self.id_mask).in_lane(lane, lanes);
             if !self.entries.contains_key(&id) {
                 break id;
             }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 #![cfg(feature = "net")]
 
+mod classic;
 mod reliability;
 mod shapes;
 mod support;

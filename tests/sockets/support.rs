@@ -41,3 +41,13 @@ pub(crate) fn within<T: Send + 'static>(
 pub(crate) fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|n| u8::try_from(n * 31 % 251).unwrap_or(0)).collect()
 }
+
+/// Waits until it is so; fails after [`LIMIT`].
+pub(crate) fn eventually(mut done: impl FnMut() -> bool) {
+    let clock = rdtp::net::Clock::start();
+    let limit = clock.now() + LIMIT;
+    while !done() {
+        assert!(clock.now() < limit, "waited for too long");
+        thread::yield_now();
+    }
+}

@@ -31,8 +31,17 @@ pub(crate) struct Finished {
 
 /// Starts `rdtp` with these arguments.
 pub(crate) fn rdtp(arguments: &[&str]) -> Program {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rdtp"))
-        .args(arguments)
+    start(Command::new(env!("CARGO_BIN_EXE_rdtp")).args(arguments))
+}
+
+/// The same on another host: in a network namespace.
+pub(crate) fn rdtp_in(namespace: &str, arguments: &[&str]) -> Program {
+    let there = ["netns", "exec", namespace, env!("CARGO_BIN_EXE_rdtp")];
+    start(Command::new("ip").args(there).args(arguments))
+}
+
+fn start(command: &mut Command) -> Program {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -91,7 +100,13 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 /// Sends Ctrl-C to the process of that number.
 #[cfg(unix)]
 pub(crate) fn interrupt(id: u32) {
-    let kill = Command::new("kill").args(["-INT", &id.to_string()]).status();
+    signal(id, "INT");
+}
+
+/// Sends a signal, by its name, to the process of that number.
+#[cfg(unix)]
+pub(crate) fn signal(id: u32, name: &str) {
+    let kill = Command::new("kill").args([format!("-{name}"), id.to_string()]).status();
     assert!(kill.expect("the kill command").success());
 }
 

@@ -4,6 +4,7 @@
 //! cargo run --release -- bulk                 # the table of bulk transfers
 //! cargo run --release -- pingpong
 //! cargo run --release -- connections
+//! cargo run --release -- neighbours           # what bad neighbours take from the others
 //! cargo run --release -- link                 # an emulated line, against the simulator
 //! cargo run --release -- all
 //! ```
@@ -15,10 +16,12 @@
 
 mod kcp;
 mod link;
+mod neighbours;
 mod quic;
 mod rdt;
 mod report;
 mod role;
+mod stream;
 mod suite;
 mod tcp;
 
@@ -30,6 +33,9 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"server", rest)) => role::server(rest),
         Some((&"client", rest)) => role::client(rest),
+        Some((&"neighbours-server", [ms])) => neighbours::server(ms),
+        Some((&"neighbours-client", [address, ms])) => neighbours::client(address, ms),
+        Some((&"neighbour", [what, address])) => neighbours::neighbour(what, address),
         Some((&what, rest)) => suite::run(what, rest),
         None => suite::run("all", &[]),
     };

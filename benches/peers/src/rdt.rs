@@ -26,9 +26,9 @@ use crate::role::{
 
 /// Short round trips want small windows, which stay in the cache.
 const WINDOW: u64 = 512 << 10;
-const SOCKET_BUFFER: usize = 4 << 20;
+pub const SOCKET_BUFFER: usize = 4 << 20;
 
-fn config(contender: &str, work: Work) -> HostConfig {
+pub fn config(contender: &str, work: Work) -> HostConfig {
     let mut connection = Config::default();
     connection.packet_bytes = if contender.contains("+1472") { 1472 } else { 65_507 };
     if let Work::Connections(_) = work {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{kcp, quic, rdt, tcp};
+use crate::{kcp, quic, rdt, stream, tcp};
 
 pub type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -54,6 +54,8 @@ pub fn server(words: &[&str]) -> Done {
     match contender.split('+').next().unwrap_or_default() {
         "tcp" => tcp::server(contender, work),
         "rdtp" => rdt::server(contender, work),
+        "stream" => stream::server(contender, work),
+        "tokio" => stream::async_server(contender, work),
         "quinn" => quic::server(work),
         "kcp" => kcp::server(work),
         _ => Err("unknown contender".into()),
@@ -67,6 +69,8 @@ pub fn client(words: &[&str]) -> Done {
     match contender.split('+').next().unwrap_or_default() {
         "tcp" => tcp::client(contender, address, work),
         "rdtp" => rdt::client(contender, address, work),
+        "stream" => stream::client(contender, address, work),
+        "tokio" => stream::async_client(contender, address, work),
         "quinn" => quic::client(address, work),
         "kcp" => kcp::client(address, work),
         _ => Err("unknown contender".into()),

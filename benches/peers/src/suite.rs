@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    link,
+    link, neighbours,
     report::{Spread, Told, ratios, values},
     role::{Done, Work},
 };
@@ -53,14 +53,16 @@ pub fn run(what: &str, words: &[&str]) -> Done {
         "bulk" => bulk(&options),
         "pingpong" => pingpong(&options),
         "connections" => connections(&options),
+        "neighbours" => neighbours::table(options.runs, Duration::from_millis(options.ms)),
         "link" => link::table(Duration::from_secs(10)),
         "all" => {
             bulk(&options)?;
             pingpong(&options)?;
             connections(&options)?;
+            neighbours::table(options.runs, Duration::from_millis(options.ms))?;
             link::table(Duration::from_secs(10))
         }
-        _ => Err("bulk, pingpong, connections, link or all".into()),
+        _ => Err("bulk, pingpong, connections, neighbours, link or all".into()),
     }
 }
 
@@ -169,8 +171,20 @@ fn cpu_per_gib(told: &Told) -> Option<f64> {
 }
 
 fn bulk(options: &Options) -> Done {
-    let usual =
-        ["tcp", "rdtp", "rdtp+place", "rdtp+1472", "rdtp+1472+place", "tcp+bbr", "quinn", "kcp"];
+    let usual = [
+        "tcp",
+        "rdtp",
+        "rdtp+place",
+        "stream",
+        "tokio",
+        "rdtp+1472",
+        "rdtp+1472+place",
+        "stream+1472",
+        "tokio+1472",
+        "tcp+bbr",
+        "quinn",
+        "kcp",
+    ];
     let contenders = options.contenders(&usual);
     let time = Duration::from_millis(options.ms);
     println!(
@@ -211,7 +225,8 @@ fn bulk(options: &Options) -> Done {
 }
 
 fn pingpong(options: &Options) -> Done {
-    let contenders = options.contenders(&["tcp", "rdtp+1472", "quinn", "kcp"]);
+    let contenders =
+        options.contenders(&["tcp", "rdtp+1472", "stream+1472", "tokio+1472", "quinn", "kcp"]);
     println!("\nping-pong: 64 bytes, {} rounds, {} runs in turn\n", options.rounds, options.runs);
     let told = turns(&contenders, options.runs, Work::PingPong(options.rounds));
     println!("| contender | p50 us | x tcp | p99 us | p99.9 us |");

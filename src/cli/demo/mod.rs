@@ -7,24 +7,26 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use rdtp::{
-    classic::{Spec, SpecError, Verdict, rdt10::Rdt10},
+    classic::{Spec, Verdict, rdt10::Rdt10},
     link::Profile,
     quantity::Span,
     rng::Seed,
+    transport::preset::Preset,
     wire::{Checksum, Codec},
 };
 use serde::Serialize;
 
 use super::{
     Failure, Outcome, network::seed_or_new, recording::RecordingArgs, stop::Stop, transfer::hex,
+    way::Way,
 };
 use race::Race;
 
 /// Watch a real file cross a real UDP socket through a bad network, protocol by protocol
 ///
 /// Two UDP endpoints on this machine's loopback exchange a file through induced loss, copies,
-/// shuffling and damage: first raw UDP, then the protocols of the textbook. Those that tolerate such
-/// a network deliver the file intact; the others fail, and the table says why.
+/// shuffling and damage: first raw UDP, then the protocols of the textbook, then the production
+/// transport. Those that tolerate such a network deliver the file intact; the others fail, and the table says why.
 ///
 /// --ladder and --events write down what both sockets saw; with several protocols, each gets files of
 /// its own: out.svg becomes out-gbn.svg.
@@ -42,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Protocols in the order in which they run, separated by commas: udp, rdt1.0 to rdt3.0, saw:M,
-    /// gbn:N/M, sr:N/M; windows that are illegal for their numbers too
+    /// gbn:N/M, sr:N/M, transport; windows that are illegal for their numbers too
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = DEFAULT_PROTOCOLS,
           value_parser = contender)]
     protocols: Vec<Contender>,
@@ -67,7 +69,7 @@ pub(crate) struct Options {
 }
 
 const DEFAULT_LINK: &str = "loss=20%,dup=10%,reorder=20%:3:20ms,corrupt=5%,delay=2ms±1ms";
-const DEFAULT_PROTOCOLS: &str = "udp,rdt2.0,rdt2.1,rdt2.2,rdt3.0,saw:256,gbn,sr";
+const DEFAULT_PROTOCOLS: &str = "udp,rdt2.0,rdt2.1,rdt2.2,rdt3.0,saw:256,gbn,sr,transport";
 
 /// The picture that is sent when no file is named.
 const PICTURE: &[u8] = include_bytes!("../../../examples/data/lighthouse.bmp");
@@ -76,7 +78,7 @@ const PICTURE: &[u8] = include_bytes!("../../../examples/data/lighthouse.bmp");
 #[derive(Clone, Debug)]
 struct Contender {
     name: String,
-    spec: Spec,
+    way: Way,
     /// Without any header: raw UDP.
     bare: bool,
 }
@@ -194,14 +196,18 @@ fn again(options: &Options, seed: Seed) -> String {
     command
 }
 
-/// `udp`, or a protocol as [`Spec`] reads it, with illegal windows allowed: they are asked for by
-/// name here, and the point is to see them break.
-fn contender(text: &str) -> Result<Contender, SpecError> {
+/// `udp`, or what [`Way`] reads, with illegal windows allowed: they are asked for by name here, and
+/// the point is to see them break.
+fn contender(text: &str) -> Result<Contender, String> {
     if text == "udp" {
-        return Ok(Contender { name: text.to_owned(), spec: Spec::Rdt10(Rdt10), bare: true });
+        let way = Way::Book(Spec::Rdt10(Rdt10));
+        return Ok(Contender { name: text.to_owned(), way, bare: true });
     }
-    let spec = Spec::parse_even_if_illegal(text)?;
-    Ok(Contender { name: spec.to_string(), spec, bare: false })
+    let way: Way = text.parse()?;
+    let name = way.to_string();
+    // Unless something else is asked for: the round trip is that of a building.
+    let way = if name == "transport" { Way::Transport(Preset::Lan) } else { way };
+    Ok(Contender { name, way, bare: false })
 }
 
 fn race(
@@ -232,8 +238,11 @@ fn race(
         _ => None,
     };
     let ladder = recorder.finish_as_text(wrong)?;
-    let excess = options.link.channel().exceeds(contender.spec.tolerates_with(codec));
-    let legal = contender.spec.legal().is_ok();
+    let excess = options.link.channel().exceeds(contender.way.tolerates_with(codec));
+    let legal = match contender.way {
+        Way::Book(spec) => spec.legal().is_ok(),
+        Way::Transport(_) => true,
+    };
     let tolerates = excess.is_empty() && legal;
     let delivered: Vec<u8> =
         report.delivered.iter().flat_map(|piece| piece.iter().copied()).collect();

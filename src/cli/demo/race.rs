@@ -7,13 +7,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rdtp::{
     classic::{Adaptive, Config, Conversation, Timeout},
     link::Profile,
-    net::{Loopback, LoopbackReport, LoopbackRun},
+    net::{Loopback, LoopbackError, LoopbackReport, LoopbackRun},
     rng::Seed,
     trace::Observer,
     wire::Codec,
 };
 
-use super::{super::stop::Stop, Contender, Failure};
+use super::{
+    super::{ends::End, stop::Stop, streams::Caller, way::Way},
+    Contender, Failure,
+};
 
 /// The round trip is a few milliseconds, and a fifth of the packets is lost each way: backing off
 /// further than this would only make the demonstration long.
@@ -53,13 +56,26 @@ impl Race<'_> {
             ..Config::default()
         };
         let messages = self.file.chunks(self.chunk).map(<[u8]>::to_vec).collect();
+        let way = contender.way;
         let loopback = Loopback::new(messages)
             .over(self.profile.clone())
             .config(config)
+            .inspect(move |bytes| way.anatomy(codec, bytes))
             .seed(self.seed.number())
             .limit(self.limit);
-        let make = |role, peer| contender.spec.endpoint(Config { role, ..config }, peer);
-        let mut run = loopback.start(make)?;
+        let make = |role, peer| match way {
+            Way::Book(spec) => {
+                spec.endpoint(Config { role, ..config }, peer).map(End::Book).map_err(Failure::from)
+            }
+            Way::Transport(preset) => {
+                let caller = Caller::new(preset.config(), role, peer).map_err(Failure::from);
+                caller.map(|caller| End::Transport(Box::new(caller)))
+            }
+        };
+        let mut run = loopback.start(make).map_err(|error| match error {
+            LoopbackError::Setup(failure) => failure,
+            LoopbackError::Io(error) => Failure(format!("no socket on loopback: {error}")),
+        })?;
         let bar = self.bar(&contender.name);
         while !run.turn(observer)? && !stop.is_asked() {
             self.show(&bar, &run);

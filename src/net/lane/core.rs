@@ -9,11 +9,13 @@ use core::{net::SocketAddr, task::Waker, time::Duration};
 use std::io;
 
 use super::{
+    LaneConfig,
     accepts::Accepts,
+    group::Group,
     waiters::{Wait, Waiters},
 };
 use crate::{
-    endpoint::Endpoint,
+    endpoint::{Disposition, Endpoint},
     net::{Clock, Driver, Error, Turn, spin::Spin},
     time::Instant,
     trace::transport::CloseReason,
@@ -53,6 +55,10 @@ pub(in crate::net) struct Core {
     linger: Duration,
     /// Where connections go that peers open, and the number of this lane there.
     accepts: Option<(Arc<Accepts>, usize)>,
+    /// The lanes behind the same address, and the number of this one among them.
+    group: Option<(Arc<Group>, usize)>,
+    /// Nothing is left to do here.
+    is_over: bool,
     /// Whether streams may be accepted before their opener is known to be where it says.
     early: bool,
     broken: Option<io::ErrorKind>,
@@ -118,9 +124,9 @@ impl Entry {
 impl Core {
     pub(super) fn new(
         driver: Driver<Host>,
-        linger: Duration,
-        early: bool,
+        config: LaneConfig,
         accepts: Option<(Arc<Accepts>, usize)>,
+        group: Option<(Arc<Group>, usize)>,
     ) -> Self {
         Self {
             driver,
@@ -135,9 +141,11 @@ impl Core {
             woken: Vec::new(),
             retired: false,
             leaving: BTreeSet::new(),
-            linger,
+            linger: config.linger,
             accepts,
-            early,
+            group,
+            is_over: false,
+            early: config.early,
             broken: None,
             refusals_seen: 0,
         }
@@ -169,11 +177,12 @@ impl Core {
             let accepts = !accepts.is_full() && !self.retired;
             self.driver.endpoint_mut().set_accepts(accepts);
         }
-        let turn = self.driver.step(&mut ()).unwrap_or_else(|error| {
+        let handed = self.take_over();
+        let turn = self.step().unwrap_or_else(|error| {
             self.fail(error.kind());
             Turn::default()
         });
-        let mut news = turn.received > 0 || self.broken.is_some();
+        let mut news = handed || turn.received > 0 || self.broken.is_some();
         self.hear_refusals();
         while let Some(HostEvent { id, event }) = self.driver.endpoint_mut().poll_event() {
             self.on_event(id, event);
@@ -181,6 +190,34 @@ impl Core {
         }
         self.give_up();
         news
+    }
+
+    fn step(&mut self) -> io::Result<Turn> {
+        let Some((group, number)) = self.group.clone() else { return self.driver.step(&mut ()) };
+        self.driver.step_with(&mut (), &mut |host, now, meta, datagram| {
+            if group.hand_over(number, meta, datagram) {
+                return Disposition::Accepted;
+            }
+            host.handle_datagram(now, meta, datagram)
+        })
+    }
+
+    /// Takes what came to the socket of another lane; true when there was something.
+    fn take_over(&mut self) -> bool {
+        let Some((group, number)) = &self.group else { return false };
+        let now = self.driver.now();
+        let mut taken = false;
+        while let Some((meta, datagram)) = group.take(*number) {
+            // What is of no use is nobody's business, as with what comes from the socket.
+            let _ = self.driver.endpoint_mut().handle_datagram(now, meta, &datagram);
+            taken = true;
+        }
+        taken
+    }
+
+    /// Whether other lanes may call.
+    pub(super) fn has_neighbours(&self) -> bool {
+        self.group.is_some()
     }
 
     /// Looks for a short while whether something arrives, when that has come soon lately; true when
@@ -205,9 +242,14 @@ impl Core {
     }
 
     /// Whether nothing is left to do, for ever.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&mut self) -> bool {
         let alive = || self.driver.endpoint().connections().next().is_some();
-        self.retired && (self.broken.is_some() || !alive())
+        let is_over = self.retired && (self.broken.is_some() || !alive());
+        let Some((group, _)) = &self.group else { return is_over };
+        if is_over && !core::mem::replace(&mut self.is_over, true) {
+            group.on_over();
+        }
+        group.is_over()
     }
 
     /// Whether there are connections without handles whose last bytes are not delivered.

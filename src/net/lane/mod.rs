@@ -15,6 +15,7 @@
 
 mod accepts;
 mod core;
+mod group;
 mod signal;
 mod waiters;
 
@@ -31,6 +32,7 @@ use rustix::fd::{AsFd, OwnedFd};
 pub(in crate::net) use self::{
     accepts::{Accepts, Place},
     core::Core,
+    group::Group,
     waiters::Wait,
 };
 use self::{core::Sleeper, signal::Signal};
@@ -88,15 +90,20 @@ impl Hold {
         clock: Clock,
         config: LaneConfig,
         accepts: Option<(Arc<Accepts>, usize)>,
+        group: Option<(Arc<Group>, usize)>,
     ) -> io::Result<Arc<Self>> {
+        let seat = group.clone();
         let lane = Arc::new(Lane {
             signals: [Signal::new()?, Signal::new()?],
             socket: driver.socket().as_fd().try_clone_to_owned()?,
             local: driver.local_addr(),
             clock,
             rest: Condvar::new(),
-            core: Mutex::new(Core::new(driver, config.linger, config.early, accepts)),
+            core: Mutex::new(Core::new(driver, config, accepts, group)),
         });
+        if let Some((group, number)) = seat {
+            group.sit(number, Arc::downgrade(&lane));
+        }
         let driven = Arc::clone(&lane);
         thread::Builder::new().name(String::from("rdtp")).spawn(move || driven.drive())?;
         Ok(Arc::new(Self { lane, waits: config.waits }))
@@ -135,6 +142,13 @@ impl Lane {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Wakes whoever sleeps for the lane, without its lock: something was handed over.
+    fn notify(&self) {
+        for signal in &self.signals {
+            signal.notify();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
@@ -267,7 +281,8 @@ impl Lane {
         let interests = [Interest::read(&self.socket).and_write(blocked), Interest::read(signal)];
         let slept = wait(&interests, until, &self.clock);
         let mut core = self.lock();
-        if ::core::mem::take(core.sleeper(who)).called {
+        // Other lanes call without saying so.
+        if ::core::mem::take(core.sleeper(who)).called || core.has_neighbours() {
             signal.clear();
         }
         if let Err(error) = slept {
@@ -328,3 +343,6 @@ fn release(mut core: MutexGuard<'_, Core>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod model_tests;

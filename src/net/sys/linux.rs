@@ -164,6 +164,28 @@ mod calls {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Gives the sockets that share an address a program that chooses among them by a datagram.
+    pub(super) fn choose_by(
+        socket: BorrowedFd<'_>,
+        program: &mut [libc::sock_filter],
+    ) -> io::Result<()> {
+        let len = u16::try_from(program.len()).unwrap_or(u16::MAX);
+        let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
+        let bytes = libc::socklen_t::try_from(size_of_val(&program)).unwrap_or(0);
+        // SAFETY: the pointer and the length are those of `program`, which lives through the call, as
+        // do the instructions that it points to, in the number that it says; the kernel copies them.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_REUSEPORT_CBPF,
+                (&raw const program).cast(),
+                bytes,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Whether the system knows an option that is a number.
     pub(super) fn has_option(socket: BorrowedFd<'_>, level: i32, option: i32) -> bool {
         let mut value = 0_i32;
@@ -196,3 +218,24 @@ pub(in crate::net) fn force_buffer(socket: BorrowedFd<'_>, recv: bool, bytes: us
     let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
     calls::set_option(socket, libc::SOL_SOCKET, option, bytes).is_ok()
 }
+
+/// Has the kernel choose among the sockets of an address, in the order in which they were bound, by
+/// the connection ID: the same arithmetic as `ConnectionId::lane`, as a program of classic BPF.
+pub(in crate::net) fn steer_by_id(socket: BorrowedFd<'_>, lanes: u16) -> bool {
+    let step = |code: u32, k: u32| libc::sock_filter {
+        code: u16::try_from(code).unwrap_or(0),
+        jt: 0,
+        jf: 0,
+        k,
+    };
+    // A datagram that is too short ends the program, which then says 0.
+    let mut program = [
+        step(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, LOW_BITS_AT),
+        step(libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K, lanes.into()),
+        step(libc::BPF_RET | libc::BPF_A, 0),
+    ];
+    calls::choose_by(socket, &mut program).is_ok()
+}
+
+/// Where the low 16 bits of the connection ID lie, behind checksum, kind and the other six bytes.
+const LOW_BITS_AT: u32 = 4 + 1 + 6;

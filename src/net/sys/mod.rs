@@ -23,7 +23,7 @@ mod name;
 mod plain;
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Linux, forbid_fragments, force_buffer};
+pub(super) use linux::{Linux, forbid_fragments, force_buffer, steer_by_id};
 pub(super) use plain::Plain;
 
 /// Messages that one call sends or receives, at most.
@@ -170,5 +170,11 @@ pub(super) fn forbid_fragments(_: BorrowedFd<'_>, _: bool) -> bool {
 /// Not known how.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn force_buffer(_: BorrowedFd<'_>, _: bool, _: usize) -> bool {
+    false
+}
+
+/// Not known how.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn steer_by_id(_: BorrowedFd<'_>, _: u16) -> bool {
     false
 }

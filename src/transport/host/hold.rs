@@ -27,4 +27,11 @@ impl Host {
     pub fn set_accepts(&mut self, accepts: bool) {
         self.config.accepts = accepts;
     }
+
+    /// Chooses IDs that say to which of several hosts behind one address a packet belongs; see
+    /// [`ConnectionId::lane`]. `lane` is below `lanes`.
+    pub fn choose_ids_in(&mut self, lane: u16, lanes: u16) {
+        assert!(lane < lanes, "lanes are numbered from 0");
+        self.lane = (lane, lanes);
+    }
 }

@@ -40,6 +40,35 @@ pub(super) const DATA: u8 = 0x20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
+impl ConnectionId {
+    /// The ID that a datagram names, whatever its kind; it lies in the same place in all of them.
+    pub fn of(datagram: &[u8]) -> Option<Self> {
+        let id = datagram.get(KIND_AT + 1..HEAD)?;
+        id.try_into().ok().map(|id| Self(u64::from_be_bytes(id)))
+    }
+
+    /// Which of so many lanes it belongs to: what is left of its low 16 bits when they are divided
+    /// by the number of lanes, which must not be zero.
+    pub const fn lane(self, lanes: u16) -> u16 {
+        let [.., high, low] = self.0.to_be_bytes();
+        u16::from_be_bytes([high, low]) % lanes
+    }
+
+    /// The ID next to this one that belongs to `lane`.
+    #[must_use]
+    pub const fn in_lane(self, lane: u16, lanes: u16) -> Self {
+        let [.., high, low] = self.0.to_be_bytes();
+        let bits = u16::from_be_bytes([high, low]);
+        let base = bits - bits % lanes;
+        // The last group of numbers may be short of some lanes.
+        let bits = match base.checked_add(lane) {
+            Some(bits) => bits,
+            None => base - lanes + lane,
+        };
+        Self(self.0 & !0xffff | bits as u64)
+    }
+}
+
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -141,6 +170,11 @@ pub enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    /// Whether a datagram claims to be a [`Reset`](Self::Reset).
+    pub fn is_reset(datagram: &[u8]) -> bool {
+        datagram.get(KIND_AT) == Some(&RESET)
+    }
+
     /// Reads a datagram: checksum first, fields after.
     pub fn decode(datagram: &'a [u8]) -> Result<Self, DecodeError> {
         if datagram.len() < HEAD {
@@ -320,5 +354,42 @@ pub const fn expand_number(low: u32, expected: u64) -> u64 {
         candidate - WINDOW
     } else {
         candidate
+    }
+}
+
+#[cfg(test)]
+mod lane_tests {
+    use super::*;
+
+    /// Whatever is drawn, the nearest ID of a lane is in that lane, and only low bits differ.
+    #[test]
+    fn every_lane_has_ids() {
+        for lanes in [1, 2, 3, 7, 64] {
+            for drawn in [0, 1, 0xffff, 0xfffe, 0x1234_5678_9abc_ffff, u64::MAX, 0xfff0] {
+                for lane in 0..lanes {
+                    let id = ConnectionId(drawn).in_lane(lane, lanes);
+                    assert_eq!(id.lane(lanes), lane, "{drawn:x} {lane} of {lanes}");
+                    assert_eq!(id.0 >> 16, drawn >> 16);
+                }
+            }
+        }
+        assert_eq!(ConnectionId(77).in_lane(0, 1), ConnectionId(77), "one lane changes nothing");
+    }
+
+    #[test]
+    fn a_datagram_shows_whose_it_is() {
+        let packet =
+            Packet::Data { to: ConnectionId(0x0102_0304_0506_0708), number: 9, frames: &[] };
+        let mut space = [0; 64];
+        let mut writer = Writer::new(&mut space);
+        packet.encode(&mut writer);
+        let bytes = writer.written();
+        assert_eq!(ConnectionId::of(bytes), Some(packet.to()));
+        assert_eq!(bytes[11..13], [7, 8], "where the system's program looks");
+        assert!(!Packet::is_reset(bytes) && ConnectionId::of(&bytes[..12]).is_none());
+        let packet = Packet::Reset { to: ConnectionId(1), token: ResetToken([2; 16]) };
+        let mut writer = Writer::new(&mut space);
+        packet.encode(&mut writer);
+        assert!(Packet::is_reset(writer.written()));
     }
 }

@@ -1,0 +1,205 @@
+//! The parts of a lane that threads share, against models of a few lines, under operations by chance
+//! and from several threads at once.
+
+use alloc::{sync::Arc, task::Wake, vec::Vec};
+use core::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    task::Waker,
+};
+use std::thread;
+
+use proptest::prelude::*;
+
+use super::{
+    Accepts, Group,
+    accepts::Place,
+    waiters::{Wait, Waiters},
+};
+use crate::{
+    endpoint::RecvMeta,
+    wire::transport::{ConnectionId, Packet, StreamId, Writer},
+};
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// A connection with so many streams may be accepted.
+    Push(u64, usize),
+    Stream(u64),
+    Forget(u64),
+    Split(u64),
+    Pop,
+    PopStream,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let id = 0..4_u64;
+    prop_oneof![
+        (id.clone(), 0..3_usize).prop_map(|(id, streams)| Act::Push(id, streams)),
+        id.clone().prop_map(Act::Stream),
+        id.clone().prop_map(Act::Forget),
+        id.prop_map(Act::Split),
+        Just(Act::Pop),
+        Just(Act::PopStream),
+    ]
+}
+
+fn place(id: u64) -> Place {
+    (usize::try_from(id % 2).unwrap_or(0), ConnectionId(id))
+}
+
+proptest! {
+    /// What waits to be accepted comes out in order, once, and whoever found nothing is woken by the
+    /// next that comes.
+    #[test]
+    fn what_waits_to_be_accepted_is_two_queues(acts in proptest::collection::vec(act(), 0..60)) {
+        const BACKLOG: usize = 5;
+        let accepts = Accepts::new(BACKLOG);
+        let (mut fresh, mut ready): (Vec<Place>, Vec<Place>) = Default::default();
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
+        let mut waits = false;
+        for act in acts {
+            let mut woken = Vec::new();
+            match act {
+                Act::Push(id, streams) => {
+                    accepts.push(place(id), streams, &mut woken);
+                    fresh.push(place(id));
+                    ready.extend((0..streams).map(|_| place(id)));
+                }
+                Act::Stream(id) => {
+                    accepts.push_stream(place(id), &mut woken);
+                    ready.push(place(id));
+                }
+                Act::Forget(id) => {
+                    accepts.forget(place(id));
+                    fresh.retain(|&other| other != place(id));
+                    ready.retain(|&other| other != place(id));
+                }
+                Act::Split(id) => {
+                    accepts.split(place(id));
+                    fresh.retain(|&other| other != place(id));
+                }
+                Act::Pop | Act::PopStream => {
+                    let (got, queue) = match act {
+                        Act::Pop => (accepts.pop(Some(&waker)), &mut fresh),
+                        _ => (accepts.pop_stream(Some(&waker)), &mut ready),
+                    };
+                    let expected = (!queue.is_empty()).then(|| queue.remove(0));
+                    prop_assert_eq!(got, Ok(expected));
+                    waits |= expected.is_none();
+                }
+            }
+            let comes = matches!(act, Act::Push(..) | Act::Stream(_));
+            prop_assert_eq!(woken.len(), usize::from(comes && waits), "{:?}", act);
+            waits &= !comes;
+            prop_assert_eq!(accepts.is_full(), fresh.len().max(ready.len()) >= BACKLOG);
+        }
+    }
+
+    /// Each waker is called once for what it waits for, and never for anything else.
+    #[test]
+    fn whoever_waits_is_woken_once(waits in proptest::collection::vec((0..3_u64, 0..4_u8), 0..30)) {
+        let kind = |stream, kind| match kind {
+            0 => Wait::Readable(StreamId(stream)),
+            1 => Wait::Writable(StreamId(stream)),
+            2 => Wait::Finished(StreamId(stream)),
+            _ => Wait::Opened,
+        };
+        let mut waiters = Waiters::default();
+        let bells: Vec<_> = waits.iter().map(|_| Arc::new(Bell::default())).collect();
+        for (&(stream, what), bell) in waits.iter().zip(&bells) {
+            let waker = Waker::from(Arc::clone(bell));
+            // Asking again adds nothing.
+            waiters.add(kind(stream, what), &waker);
+            waiters.add(kind(stream, what), &waker);
+        }
+        let mut woken = Vec::new();
+        waiters.take(kind(0, 0), &mut woken);
+        waiters.forget(StreamId(1), &mut woken);
+        woken.drain(..).for_each(Waker::wake);
+        for (&(stream, what), bell) in waits.iter().zip(&bells) {
+            let due = (stream, what) == (0, 0) || (stream == 1 && what < 3);
+            prop_assert_eq!(bell.0.load(SeqCst), usize::from(due), "{} {}", stream, what);
+        }
+        waiters.take_all(&mut woken);
+        woken.drain(..).for_each(Waker::wake);
+        prop_assert!(bells.iter().all(|bell| bell.0.load(SeqCst) == 1));
+    }
+}
+
+fn datagram(id: ConnectionId) -> Vec<u8> {
+    let mut space = [0; 64];
+    let mut writer = Writer::new(&mut space);
+    Packet::Data { to: id, number: 1, frames: &[] }.encode(&mut writer);
+    writer.written().to_vec()
+}
+
+/// Four lanes hand datagrams to each other at the same time: each arrives once, where its ID says, and
+/// in the order of whoever handed it over. A lane that takes nothing is not filled without end.
+#[test]
+fn lanes_hand_over_exactly_once() {
+    const LANES: u16 = 4;
+    const EACH: u64 = 60;
+    let group = Group::new(LANES.into());
+    let from = |lane: u16| RecvMeta::from(SocketAddr::from(([10, 0, 0, 1], lane)));
+    let taken: Vec<Vec<_>> = thread::scope(|scope| {
+        let group = &group;
+        let handing: Vec<_> = (0..LANES)
+            .map(|here| {
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        let id = ConnectionId(number << 16).in_lane((here + 1) % LANES, LANES);
+                        assert!(group.hand_over(here.into(), from(here), &datagram(id)));
+                        let own = datagram(ConnectionId(number << 16).in_lane(here, LANES));
+                        assert!(!group.hand_over(here.into(), from(here), &own));
+                    }
+                })
+            })
+            .collect();
+        for thread in handing {
+            thread.join().expect("no panic");
+        }
+        let taking = (0..LANES).map(|lane| {
+            scope.spawn(move || core::iter::from_fn(|| group.take(lane.into())).collect())
+        });
+        let taking: Vec<_> = taking.collect();
+        taking.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    for (lane, taken) in (0..LANES).zip(taken) {
+        let ids: Vec<_> = taken.iter().filter_map(|(_, bytes)| ConnectionId::of(bytes)).collect();
+        let numbers: Vec<u64> = ids.iter().map(|id| id.0 >> 16).collect();
+        assert_eq!(numbers, (0..EACH).collect::<Vec<_>>(), "lane {lane}");
+        assert!(ids.iter().all(|id| id.lane(LANES) == lane));
+        assert!(taken.iter().all(|(meta, _)| *meta == from((lane + LANES - 1) % LANES)));
+    }
+    for number in 0..10_000 {
+        let id = ConnectionId(number << 16).in_lane(1, LANES);
+        group.hand_over(0, from(0), &datagram(id));
+    }
+    assert_eq!(core::iter::from_fn(|| group.take(1)).count(), 256, "the limit");
+}
+
+/// A reset names the connection as the peer does: everybody sees it, the one that it came to as well.
+#[test]
+fn a_reset_is_shown_to_all() {
+    let group = Group::new(3);
+    let token = crate::wire::transport::ResetToken([1; 16]);
+    let mut space = [0; 64];
+    let mut writer = Writer::new(&mut space);
+    Packet::Reset { to: ConnectionId(5), token }.encode(&mut writer);
+    let from = RecvMeta::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+    assert!(!group.hand_over(1, from, writer.written()));
+    assert_eq!([0, 1, 2].map(|lane| group.take(lane).is_some()), [true, false, true]);
+    assert!(!group.hand_over(1, from, b"short"), "what is no packet stays where it came");
+}
