@@ -66,19 +66,19 @@ fn fields_are_those_of_the_documentation() {
     let data = PacketInfo { kind: Kind::Data, seq: Some(3), payload_bytes: 40 };
     assert_eq!(
         at_node(TraceEvent::Transmit { packet: data, attempt: 2 }),
-        json!({"at_ns": u64::MAX, "node": 1, "event": "transmit", "kind": "data", "seq": 3,
+        json!({"at_ns": u64::MAX - 1, "node": 1, "event": "transmit", "kind": "data", "seq": 3,
                "payload_bytes": 40, "attempt": 2})
     );
     let place = Place::Link { from: NodeId(0), to: NodeId(1) };
     assert_eq!(
         parsed(place, TraceEvent::Link { datagram: 9, fate: Fate::Truncated { bytes: 5 } }),
-        json!({"at_ns": u64::MAX, "from": 0, "to": 1, "event": "link", "datagram": 9,
+        json!({"at_ns": u64::MAX - 1, "from": 0, "to": 1, "event": "link", "datagram": 9,
                "fate": "truncated", "left_bytes": 5})
     );
     let deadline = Instant::from_nanos(8);
     assert_eq!(
         at_node(TraceEvent::TimerStarted { tag: Tag::Packet(4), deadline }),
-        json!({"at_ns": u64::MAX, "node": 1, "event": "timer_started", "timer": "packet",
+        json!({"at_ns": u64::MAX - 1, "node": 1, "event": "timer_started", "timer": "packet",
                "seq": 4, "deadline_ns": 8})
     );
     let corrupt = TraceEvent::ReceiveCorrupt { error: DecodeError::Checksum, bytes: 12 };

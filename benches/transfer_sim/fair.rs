@@ -109,7 +109,7 @@ fn share_beside_cubic(seed: u64) -> (f64, f64) {
     let config = config(Algorithm::Custom(by_turns), FULL_PACKET);
     let (mut world, mut load) = Load::new(config, PATH, seed, 0, ENDLESS);
     let mut rng = Seed::new(seed).split("starts").rng();
-    let bbr_first = seed % 2 == 0;
+    let bbr_first = seed.is_multiple_of(2);
     for turn in [bbr_first, !bbr_first] {
         let start = world.now() + Duration::from_nanos(rng.below(50_000_000));
         world.run(start, &mut (), &mut load);
