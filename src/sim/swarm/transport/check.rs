@@ -33,7 +33,10 @@ impl Bounds {
     pub(super) fn of(plan: &Plan) -> Self {
         let longest = |of: fn(&HostConfig) -> Duration| plan.hosts.iter().map(of).max();
         let delays = plan.hosts.iter().map(|host| host.connection.acks.delay_max);
-        let slack = 4 * plan.network.round_trip() + 2 * plan.pauses() + delays.sum::<Duration>();
+        let slack = 4 * plan.network.round_trip()
+            + 2 * plan.pauses()
+            + delays.sum::<Duration>()
+            + plan.unheard();
         Self {
             slack: slack + Duration::from_millis(500),
             pto: Duration::from_secs(3),

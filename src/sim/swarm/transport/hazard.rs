@@ -37,11 +37,15 @@ pub enum Hazard {
     SlowReading,
     /// Both sides open connections to each other.
     SimultaneousOpen,
+    /// The address of the side that opens changes, and it does not know.
+    Rebinding,
+    /// Queues mark packets with congestion, and somebody rewrites the marks.
+    Marks,
 }
 
 impl Hazard {
     /// How many there are.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 17;
 
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
@@ -60,6 +64,8 @@ impl Hazard {
         Self::Stall,
         Self::SlowReading,
         Self::SimultaneousOpen,
+        Self::Rebinding,
+        Self::Marks,
     ];
 
     /// Its name in tables.
@@ -80,6 +86,8 @@ impl Hazard {
             Self::Stall => "stalled reader",
             Self::SlowReading => "slow reading",
             Self::SimultaneousOpen => "both open",
+            Self::Rebinding => "rebinding",
+            Self::Marks => "congestion marks",
         }
     }
 
@@ -87,13 +95,14 @@ impl Hazard {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Garbage | Self::OldPackets | Self::Misdirection | Self::Spoofing => "datagrams",
-            Self::Forgery => "packets",
+            Self::Forgery | Self::Marks => "packets",
             Self::EarlyClose
             | Self::SimultaneousClose
             | Self::Silence
             | Self::DeadPath
             | Self::SimultaneousOpen => "connections",
             Self::Restart => "restarts",
+            Self::Rebinding => "moves",
             Self::Reset | Self::Stop => "streams",
             Self::Stall | Self::SlowReading => "pauses",
         }

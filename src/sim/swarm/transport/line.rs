@@ -171,8 +171,8 @@ impl Line {
     pub(super) fn on_sent(&mut self, before: &Gauge, after: &Gauge) -> Result<(), Broken> {
         let grown = after.in_flight.saturating_sub(before.in_flight.max(before.window));
         self.excess_bytes += grown;
-        // Each probe timeout lets two packets out (RFC 9002 section 6.2.4).
-        let allowed = 2 * after.probe_timeouts * after.packet_bytes;
+        // Each probe timeout lets two packets out (RFC 9002 section 6.2.4), and so does each move.
+        let allowed = 2 * (after.probe_timeouts + after.moves) * after.packet_bytes;
         if self.excess_bytes > allowed {
             let Gauge { in_flight, window, .. } = after;
             let detail = format!(
@@ -192,6 +192,7 @@ pub(super) struct Gauge {
     pub(super) in_flight: u64,
     pub(super) window: u64,
     pub(super) probe_timeouts: u64,
+    pub(super) moves: u64,
     pub(super) packet_bytes: u64,
 }
 
@@ -204,6 +205,7 @@ impl Gauge {
             in_flight: recovery.in_flight_bytes(),
             window: promised.unwrap_or(window),
             probe_timeouts: recovery.stats().probe_timeouts,
+            moves: connection.stats().moves.into(),
             packet_bytes,
         }
     }

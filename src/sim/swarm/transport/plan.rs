@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     channel::Channel,
-    link::Profile,
-    quantity::Span,
+    link::{Profile, Remark, Timeline},
+    quantity::{ByteSize, Span},
     rng::{Rng, Seed},
     time::nanos,
     transport::{
@@ -132,10 +132,10 @@ impl Plan {
     /// The plan of `seed`.
     pub fn draw(seed: u64) -> Self {
         let root = Seed::new(seed).split("transport");
-        let network = NetworkPlan::draw(root.number(), Channel::HOSTILE);
+        let mut network = NetworkPlan::draw(root.number(), Channel::HOSTILE);
         let mut rng = root.split("shape").rng();
         let course = course(&mut rng, network.heals_after);
-        let hosts = [0, 1].map(|node| {
+        let mut hosts = [0, 1].map(|node| {
             let mut config = host(&mut root.split("host").index(node).rng(), course);
             beginning(&mut root.split("beginning").index(node).rng(), &mut config);
             config
@@ -156,7 +156,17 @@ impl Plan {
             let mut rng = root.split("talk").index(index).rng();
             talks.push(talk(&mut rng, bytes, early, network.heals_after));
         }
-        let strangers = strangers(root.split("strangers"), network.heals_after);
+        let mut strangers = strangers(root.split("strangers"), network.heals_after);
+        let mut rng = root.split("moves").rng();
+        if let Some(node) = mover(&mut rng, course, &talks) {
+            // Who hears nothing any more has to say something.
+            hosts[node].connection.keep_alive = time(&mut rng, 50 * MS, 500 * MS);
+            for _ in 0..rng.between(1, 4) {
+                let at = time(&mut rng, MS, nanos(network.heals_after) * 2);
+                strangers.push((When::At(at), node, Hazard::Rebinding));
+            }
+        }
+        marks(&mut root.split("marks").rng(), &mut network.network);
         Self { seed, network, course, hosts, talks, readers, strangers }
     }
 
@@ -168,6 +178,12 @@ impl Plan {
     /// Whether strangers do this.
     pub fn has(&self, hazard: Hazard) -> bool {
         self.strangers.iter().any(|&(_, _, other)| other == hazard)
+    }
+
+    /// The longest that it takes until a side that was moved says something.
+    pub(super) fn unheard(&self) -> Duration {
+        let moved = self.strangers.iter().find(|(.., hazard)| *hazard == Hazard::Rebinding);
+        moved.map_or(Duration::ZERO, |&(_, node, _)| self.hosts[node].connection.keep_alive)
     }
 
     /// How long drivers and applications may pause.
@@ -354,6 +370,34 @@ fn strangers(seed: Seed, heals_after: Duration) -> Vec<(When, usize, Hazard)> {
         }
     }
     all
+}
+
+/// The node whose address changes, if any does: one that opens all connections, while everything goes
+/// well otherwise.
+fn mover(rng: &mut Rng, course: Course, talks: &[TalkPlan]) -> Option<usize> {
+    let node = talks.first()?.opener;
+    let alone = talks.iter().all(|talk| talk.opener == node);
+    let ends = matches!(course, Course::Whole { closers: [true, _] | [_, true] });
+    (rng.below(8) == 0 && alone && ends).then_some(node)
+}
+
+/// What the path does to marks of congestion while it is sick.
+fn marks(rng: &mut Rng, network: &mut Profile) {
+    if rng.below(4) > 0 {
+        return;
+    }
+    for link in [&mut network.up, &mut network.down] {
+        if rng.below(2) == 0 {
+            link.mark = Some(ByteSize(log(rng, 1200, 1 << 16)));
+        }
+        let remark = match rng.below(6) {
+            0 => Remark::Clear,
+            1 => Remark::Ect1,
+            2 => Remark::Ce,
+            _ => Remark::Keep,
+        };
+        link.ecn = Timeline::constant(Remark::Keep).then(time(rng, MS, SECOND), remark);
+    }
 }
 
 fn count32(rng: &mut Rng, low: u64, high: u64) -> u32 {

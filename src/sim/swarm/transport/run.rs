@@ -3,7 +3,7 @@
 mod late;
 
 use alloc::{format, string::String, vec::Vec};
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 
 use super::{
     super::{Failure, Invariant},
@@ -365,12 +365,40 @@ impl<'a, B: Body> Run<'a, B> {
         Ok(())
     }
 
+    /// Where a node is.
+    fn address(&self, node: usize) -> SocketAddr {
+        let all = &self.stage.addresses[node];
+        all.last().copied().unwrap_or_else(|| World::address(u32::from(node == 1)))
+    }
+
+    /// The address of a node changes, if its connections are past the handshake: an open that is sent
+    /// once more from elsewhere is another connection.
+    fn rebind(&mut self, node: usize) {
+        let lives = |node| {
+            let host = self.world.endpoint(node_id(node)).body().host();
+            host.connections().map(|(_, connection)| connection.life().is_established())
+        };
+        if lives(node).next().is_none() || !lives(0).chain(lives(1)).all(|is| is) {
+            return;
+        }
+        let moves = self.tally.hazards[Hazard::Rebinding as usize].hits;
+        let old = self.address(node);
+        let new = SocketAddr::new(old.ip(), 20_000 + u16::try_from(moves).unwrap_or(0));
+        self.stage.addresses[node].push(new);
+        self.world.rebind(node_id(node), new);
+        self.world.peek_mut(node_id(1 - node)).peer_moves(old, new);
+        self.tally.hazards[Hazard::Rebinding as usize].hits += 1;
+    }
+
     fn intrude(&mut self, node: usize, hazard: Hazard) {
+        if hazard == Hazard::Rebinding {
+            return self.rebind(node);
+        }
         let now = self.world.now();
         let victim = &self.stage.talks[0];
         let victim = victim.ids[victim.side(node)];
         let id = node_id(node);
-        let peer = World::address(u32::from(node == 0));
+        let peer = self.address(1 - node);
         let host = self.world.endpoint_mut(id);
         let recorded = host.recorded.take().unwrap_or_default();
         let know = Knowledge { peer, recorded: &recorded, victim };

@@ -6,7 +6,7 @@ use alloc::{
     string::String,
     vec::Vec,
 };
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 
 use super::{
     super::Invariant,
@@ -76,6 +76,8 @@ pub(super) struct Stage {
     of: BTreeMap<(usize, ConnectionId), (usize, usize)>,
     ghosts: BTreeMap<(usize, ConnectionId), Ghost>,
     desks: [Desk; 2],
+    /// Where the nodes have been, and are.
+    pub(super) addresses: [Vec<SocketAddr>; 2],
 }
 
 impl Stage {
@@ -105,6 +107,7 @@ impl Stage {
             of: BTreeMap::new(),
             ghosts: BTreeMap::new(),
             desks: [desk(0), desk(1)],
+            addresses: [0, 1].map(|node| [World::address(node)].into()),
         }
     }
 
@@ -472,11 +475,11 @@ impl Stage {
         }
         let Some(connection) = host.body().host().get(id) else { return false };
         let (peer, remote) = (connection.peer(), connection.remote_id());
-        let other = World::address(u32::try_from(1 - node).unwrap_or(0));
+        let known = self.addresses[1 - node].contains(&peer);
         let talk = self
             .talks
             .iter()
-            .position(|talk| peer == other && talk.nodes[1] == node && talk.ids[0] == Some(remote));
+            .position(|talk| known && talk.nodes[1] == node && talk.ids[0] == Some(remote));
         if let Some(index) = talk {
             let talk = &mut self.talks[index];
             // One that its application never heard of may go, and come again with a copy of its open.

@@ -47,6 +47,8 @@ struct Account {
     cookies: Vec<Vec<u8>>,
     /// Tickets of ours that nobody brought yet. Each proves one connection.
     tickets: Vec<Vec<u8>>,
+    /// Connections whose peer came here from elsewhere, and has not answered a challenge from here.
+    moved: Vec<ConnectionId>,
     /// Openers that brought a cookie of ours, and connections whose name came back.
     proved: Vec<ConnectionId>,
 }
@@ -72,6 +74,10 @@ pub(super) struct Watched<B> {
     /// First limits of acceptors, by what this host is called, and with which tickets they count again.
     accepted: BTreeMap<ConnectionId, Params>,
     tickets: BTreeMap<Vec<u8>, Params>,
+    /// The peer has had another address.
+    peer_moved: bool,
+    /// Names of the peer that two connections have: it moved, and a copy of its open came late.
+    doubtful: BTreeSet<(SocketAddr, ConnectionId)>,
     /// Cookies that this host was asked to send once more.
     challenges: BTreeSet<Vec<u8>>,
     /// First limits of openers.
@@ -100,6 +106,8 @@ impl<B: Body> Watched<B> {
             names: BTreeMap::new(),
             accepted: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            peer_moved: false,
+            doubtful: BTreeSet::new(),
             challenges: BTreeSet::new(),
             greeted: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -118,6 +126,18 @@ impl<B: Body> Watched<B> {
     pub(super) fn remember_cookies(&mut self, old: &Self) {
         for (address, account) in &old.accounts {
             self.accounts.entry(*address).or_default().cookies.clone_from(&account.cookies);
+        }
+    }
+
+    /// The peer sends from another address from now on, which may be anybody's until it has answered
+    /// from there.
+    pub(super) fn peer_moves(&mut self, old: SocketAddr, new: SocketAddr) {
+        let of_peer = self.names.iter().filter(|((address, _), _)| *address == old);
+        let names: Vec<_> = of_peer.map(|(&(_, name), &id)| (name, id)).collect();
+        self.peer_moved = true;
+        for (name, id) in names {
+            self.names.insert((new, name), id);
+            self.accounts.entry(new).or_default().moved.push(id);
         }
     }
 
@@ -186,6 +206,12 @@ impl<B: Body> Watched<B> {
                 if account.given.contains(&to) && !account.proved.contains(&to) {
                     account.proved.push(to);
                 }
+                // Wherever it comes from, it answers for where the challenge went (RFC 9000 section
+                // 8.2.3).
+                if has_frame(frames, |frame| matches!(frame, Frame::PathResponse(_))) {
+                    let all = self.accounts.values_mut();
+                    all.for_each(|account| account.moved.retain(|&id| id != to));
+                }
                 if let (Some(ticket), Some(params)) = (ticket(frames), self.accepted.get(&to)) {
                     self.tickets.insert(ticket.into(), *params);
                 }
@@ -200,6 +226,10 @@ impl<B: Body> Watched<B> {
                     account.proved.push(greeting.from);
                 }
                 self.greeted.entry((source, greeting.from)).or_insert(greeting.params);
+                // After a move, a late copy of an open may begin another connection or not.
+                if self.peer_moved {
+                    return None;
+                }
                 (self.names.get(&(source, greeting.from)).copied()?, frames)
             }
             Packet::Accept { to, greeting, frames, .. } => {
@@ -255,7 +285,10 @@ impl<B: Body> Watched<B> {
             }
             Packet::Accept { to: opener, greeting, frames, .. } => {
                 let id = greeting.from;
-                self.names.insert((to, opener), id);
+                let before = self.names.insert((to, opener), id);
+                if self.peer_moved && before.is_some_and(|before| before != id) {
+                    self.doubtful.insert((to, opener));
+                }
                 let params = self.greeted.get(&(to, opener)).copied();
                 self.lines.entry(id).or_insert_with(|| Line::new(true, params.as_ref()));
                 let account = self.accounts.entry(to).or_default();
@@ -269,13 +302,17 @@ impl<B: Body> Watched<B> {
             Packet::Data { to: peer, number, frames } => {
                 // A name that was never learned belongs to nobody's connection.
                 let Some(&id) = self.names.get(&(to, peer)) else { return Ok(()) };
+                if self.doubtful.contains(&(to, peer)) {
+                    return Ok(());
+                }
                 if let Some(ticket) = ticket(frames) {
                     self.accounts.entry(to).or_default().tickets.push(ticket.into());
                 }
                 let given = self.accounts.get(&to).is_some_and(|account| {
-                    account.given.contains(&id)
-                        && !account.proved.contains(&id)
-                        && !account.proved.contains(&peer)
+                    account.moved.contains(&id)
+                        || account.given.contains(&id)
+                            && !account.proved.contains(&id)
+                            && !account.proved.contains(&peer)
                 });
                 self.pays(to, !given, bytes)?;
                 self.leaves(now, id, Err(number), frames, bytes)
@@ -357,6 +394,20 @@ impl<B: Body> Watched<B> {
         }
         Ok(())
     }
+}
+
+/// Whether a packet holds a frame of that kind.
+fn has_frame(frames: &[u8], is_it: impl Fn(&Frame<'_>) -> bool) -> bool {
+    let mut reader = Reader::new(frames);
+    while let Ok(frame) = Frame::decode(&mut reader) {
+        if is_it(&frame) {
+            return true;
+        }
+        if reader.is_empty() {
+            break;
+        }
+    }
+    false
 }
 
 /// The ticket that a packet holds.

@@ -124,6 +124,9 @@ impl<B: Body> Run<'_, B> {
         tally.datagrams = self.world.datagrams();
         tally.steps = self.steps;
         tally.elapsed = self.world.now().since_epoch();
+        let stats = |a, b| self.world.link(NodeId(a), NodeId(b)).map(Link::stats).copied();
+        let (up, down) = (stats(0, 1).unwrap_or_default(), stats(1, 0).unwrap_or_default());
+        let marked = up.total().ecn_marked + down.total().ecn_marked;
         let openers = [0, 1].map(|node| talks.iter().any(|talk| talk.nodes[0] == node));
         let both = if openers == [true; 2] { talks.len() as u64 } else { 0 };
         for (hazard, hits) in [
@@ -132,14 +135,13 @@ impl<B: Body> Run<'_, B> {
             (Hazard::Reset, self.stage.resets),
             (Hazard::Stop, self.stage.stops),
             (Hazard::SimultaneousOpen, both),
+            (Hazard::Marks, marked),
         ] {
             tally.hit(hazard, hits);
         }
         for count in &mut tally.hazards {
             count.runs = u64::from(count.hits > 0);
         }
-        let stats = |a, b| self.world.link(NodeId(a), NodeId(b)).map(Link::stats).copied();
-        let (up, down) = (stats(0, 1).unwrap_or_default(), stats(1, 0).unwrap_or_default());
         let lateness = [0, 1].map(|node| self.world.lateness(NodeId(node)));
         for fault in self.plan.network.faults.iter() {
             let count = &mut tally.faults[fault as usize];
