@@ -196,11 +196,7 @@ impl Joined {
                 self.session.network = Some(profile.to_string());
                 format!("* link {profile}")
             } else {
-                let none = self.session.lang.pick(
-                    "There are no datagrams of ours to lose over tcp.",
-                    "Sobre tcp não há datagramas nossos a perder.",
-                    "Sobre tcp no hay datagramas nuestros que perder.",
-                );
+                let none = self.session.lang.no_datagrams();
                 format!("* {none}")
             };
             self.session.lines.push(line);
@@ -271,17 +267,10 @@ impl Joined {
 pub(super) fn describe(lang: Lang, traffic: Option<Traffic>, rtt: Option<Duration>) -> String {
     let rtt = traffic.and_then(|traffic| traffic.rtt).or(rtt).map_or("-".to_owned(), millis);
     let Some(Traffic { sent, lost, resent, .. }) = traffic else {
-        let system = lang.pick(
-            "the system repeats what is lost",
-            "o sistema repete o que se perde",
-            "el sistema repite lo que se pierde",
-        );
+        let system = lang.system_repeats();
         return format!("{system}, rtt {rtt}");
     };
-    let [first, second, third] = match lang {
-        Lang::En => ["sent", "lost", "resent"],
-        Lang::Pt | Lang::Es => ["enviados", "perdidos", "repetidos"],
-    };
+    let [first, second, third] = lang.packets();
     format!("{first} {sent}, {second} {lost}, {third} {resent}, rtt {rtt}")
 }
 
@@ -333,11 +322,7 @@ fn refused(args: &JoinArgs, address: SocketAddr) -> Outcome {
             address.port()
         )));
     }
-    let serves = args.common.lang().pick(
-        "nobody answers there, so this program serves",
-        "ninguém responde lá, então este programa serve",
-        "nadie responde allí, así que este programa sirve",
-    );
+    let serves = args.common.lang().serves_instead();
     eprintln!("{address}: {serves}");
     if args.peer && args.common.compat.is_none() {
         return wait_for_peer(args, address);
@@ -431,8 +416,7 @@ pub(super) fn wait_for_peer(args: &JoinArgs, address: SocketAddr) -> Outcome {
     let name = nick(None, lang);
     let carrier = carrier::open(args.common.over, Side::Listen(address), args.common.bad(), clock)?;
     let at = carrier.local_addr();
-    let wait =
-        lang.pick("waiting for the other at", "esperando o outro em", "esperando al otro en");
+    let wait = lang.waiting_at();
     eprintln!("{wait} {at}");
     let limits = ServerLimits { peers_max: 2, ..ServerLimits::default() };
     let mut hosting = Hosting::new(carrier, limits);

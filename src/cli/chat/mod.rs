@@ -232,7 +232,7 @@ fn nick(given: Option<String>, lang: Lang) -> Option<String> {
     }
     let user = env::var("USER").ok().filter(|user| check_nick(user).is_ok());
     loop {
-        let ask = lang.pick("Nickname", "Digite seu apelido para registro", "Apodo");
+        let ask = lang.ask_nick();
         let hint = user.as_ref().map(|user| format!(" [{user}]")).unwrap_or_default();
         eprint!("{ask}{hint}: ");
         let mut line = String::new();
