@@ -51,7 +51,7 @@ struct Common {
 }
 
 impl Common {
-    fn lang(&self) -> Lang {
+    fn lang(self) -> Lang {
         lang::chosen(self.lang)
     }
 }
