@@ -290,8 +290,9 @@ impl Arena {
         let mut server = Server::new(limits, [9; 16]);
         let honest =
             [("ana", 1), ("bob", 2)].map(|(nick, port)| Honest::new(nick, port, &mut server, now));
-        let attacker = |n: u16| Attacker {
-            id: PeerId::from(SocketAddr::from(([10, 0, 0, 2], n))),
+        // Each from elsewhere: at one address they would slow each other down.
+        let attacker = |n: u8| Attacker {
+            id: PeerId::from(SocketAddr::from(([10, 0, 1, n], 1))),
             online: false,
             sleeps: n.is_multiple_of(3),
             wild: n.is_multiple_of(2),

@@ -14,7 +14,7 @@ use rdtp::app::lab::{LAST, PORT, input};
 /// `rdtp lab` with these arguments.
 fn lab(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdtp"));
-    command.arg("lab").args(args).stdin(Stdio::null());
+    command.arg("lab").args(args).env("LC_ALL", "C").stdin(Stdio::null());
     command
 }
 

@@ -61,6 +61,9 @@
 //!           Talk to one other program without a server between: a port alone waits for it
 //! ```
 //!
+//! On a terminal both have the whole screen, who waits as well, and F2 makes the network worse from either
+//! side. With `--compat` a program works line by line, as its original did.
+//!
 //! # Exercise
 //!
 //! A game for 64 players sends where everybody is sixty times a second; a card game sends a move now and

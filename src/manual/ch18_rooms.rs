@@ -57,6 +57,22 @@
 //! name of any address. This chat's server therefore keeps nothing of a stranger until they have brought
 //! back a number that was sent to their address.
 //!
+//! # What a stranger can do
+//!
+//! A user's rights to speak belong to a secret, and a secret costs nothing: a flooder who comes with a new
+//! one each time would have a new burst each time. So the server remembers for a while what was used up at
+//! each address (of IPv6: each network of 64 bits), and a new user there begins with what is left. Who is
+//! in the room already loses nothing; who comes in beside a flooder behind the same router waits a few
+//! seconds. The table has a limit, `ServerLimits::addresses_max`.
+//!
+//! Over `tcp` and `rdt` nobody speaks in another's name without being on the path. Over `udp` a datagram is
+//! worth what its sender address is worth: whoever can write any address there can say something in the
+//! name of a user, and use up that user's rate. What it cannot do is put the user out: `Quit` carries
+//! the secret, a greeting with another secret has to bring a number that can be read at the address alone,
+//! and what makes no sense is passed over. And a server hears late that a client of `udp` was killed: its
+//! socket has many peers, to which the system reports no ICMP, so that the user stays until the lease
+//! (a minute of silence) is over.
+//!
 //! # Exercise
 //!
 //! Why does the server not simply answer the first datagram and remember the address? What could somebody

@@ -266,6 +266,32 @@ fn the_terminal_is_given_back() {
     assert!(nobody.text().contains("nobody answers"), "{}", nobody.text());
 }
 
+/// Two without a server: who waits has the same screen, with the link at work.
+#[test]
+fn who_waits_for_the_other_has_the_screen_too() {
+    let mut ana = Terminal::chat(24, 80, &["--peer", "0", "--over", "rdt"]);
+    ana.wait_for("Nickname");
+    ana.keys("ana\r");
+    ana.wait_for("waiting for the other at");
+    ana.wait_for("Here 1");
+    let text = ana.text();
+    let (_, at) = text.split_once("waiting for the other at ").expect("it was waited for");
+    let port = at.split_whitespace().next().and_then(|at| at.rsplit(':').next()).expect("a port");
+    let address = format!("bob@127.0.0.1:{port}");
+    let mut bob = Person::chat(&["--peer", &address, "--over", "rdt"]);
+    bob.heard.wait_for("* You are bob");
+    ana.wait_for("Here 2");
+    bob.say("hello");
+    ana.wait_for("│ bob: hello");
+    ana.keys(F2);
+    ana.wait_for(" loss=5%: F2 worse");
+    ana.keys("hello yourself\r");
+    bob.heard.wait_for("[#lobby] ana: hello yourself");
+    ana.keys(CONTROL_C);
+    assert_eq!(ana.ends(), Some(0));
+    bob.heard.wait_for("The server stops");
+}
+
 /// With --lines, and on a terminal that is dumb, it is lines.
 #[test]
 fn lines_stay_where_they_are_wanted() {

@@ -33,7 +33,7 @@ struct Ban {
     why: &'static str,
 }
 
-const BANS: [Ban; 5] = [
+const BANS: [Ban; 6] = [
     Ban {
         words: &[
             "std::time",
@@ -68,6 +68,13 @@ const BANS: [Ban; 5] = [
         },
         why: "decisions are made in integers; a file that only prints may say \
               `// tidy: floats allowed: <reason>`",
+    },
+    Ban {
+        words: &["Lang::Pt", "Lang::Es", "Self::Pt", "Self::Es"],
+        allowed: |source| {
+            source.path.starts_with("src/app/words/") || source.path == "src/cli/lang.rs"
+        },
+        why: "what programs say in several languages is said in app::words",
     },
     Ban {
         words: &["unsafe"],

@@ -163,6 +163,8 @@ fn clocks_chance_and_sockets_are_found_below_the_drivers() {
         ("src/net/sys/gso.rs", "fn f() { unsafe { g() } }", true),
         ("src/net/system.rs", "fn f() { unsafe { g() } }", false),
         ("tests/udp.rs", "use std::net::UdpSocket;", true),
+        ("src/app/words/chat.rs", "fn f(l: Lang) { l == Lang::Pt; }", true),
+        ("src/cli/chat/join.rs", "fn f(l: Lang) { l == Lang::Pt; }", false),
     ] {
         assert_eq!(run(code::words, path, text).is_empty(), fine, "{path}: {text}");
     }

@@ -61,6 +61,11 @@ impl Bucket {
         self.full_at - (now + Duration::from_nanos(self.burst_nanos))
     }
 
+    /// Whether all of its tokens are there.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
+    }
+
     /// The one of two buckets of the same rate that has fewer tokens.
     #[must_use]
     pub fn emptier(self, other: Self) -> Self {

@@ -14,7 +14,7 @@
 //! | 6 | `Leave` | room | client |
 //! | 7 | `Kick` | room, name or nothing | client |
 //! | 8 | `Got` | count 8 | client |
-//! | 9 | `Quit` | | client |
+//! | 9 | `Quit` | secret 16 | client |
 //! | 16 | `Ping` | token 8 | both |
 //! | 17 | `Pong` | token 8, 1 if the asker is known | both |
 //! | 24 | `Offer` | transfer 4, name, file name, size 8 | both |
@@ -215,8 +215,8 @@ pub enum Frame<'a> {
     },
     /// So many messages have arrived since this connection began.
     Got(u64),
-    /// The client goes.
-    Quit,
+    /// The client goes. It says its secret again, so that nobody else can say it from its address.
+    Quit([u8; 16]),
     /// Are you there?
     Ping(u64),
     /// Here I am.
@@ -389,7 +389,7 @@ impl Frame<'_> {
             Self::Leave(room) => out.byte(6).text(room),
             Self::Kick { room, nick } => out.byte(7).text(room).text(nick),
             Self::Got(count) => out.byte(8).long(count),
-            Self::Quit => out.byte(9),
+            Self::Quit(secret) => out.byte(9).raw(&secret),
             Self::Ping(token) => out.byte(16).long(token),
             Self::Pong { token, known } => out.byte(17).long(token).byte(known.into()),
             Self::Offer { transfer, nick, name, size } => {
@@ -457,7 +457,7 @@ impl<'a> Frame<'a> {
             6 => Self::Leave(input.text()?),
             7 => Self::Kick { room: input.text()?, nick: input.text()? },
             8 => Self::Got(input.long()?),
-            _ => Self::Quit,
+            _ => Self::Quit(input.raw()?),
         })
     }
 

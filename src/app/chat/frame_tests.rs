@@ -13,7 +13,7 @@ fn all() -> Vec<Frame<'static>> {
         Frame::Leave(room),
         Frame::Kick { room, nick: "" },
         Frame::Got(7),
-        Frame::Quit,
+        Frame::Quit([7; 16]),
         Frame::Ping(1),
         Frame::Pong { token: 1, known: true },
         Frame::Offer { transfer: 2, nick, name, size: 1 << 40 },

@@ -22,7 +22,7 @@ impl Lang {
             Event::Said { from, place, kind, text } => one(self.said_at(from, place, *kind, text)),
             Event::Welcome { nick, again } => one(self.welcome(nick, *again)),
             Event::Users { names, more } => one(self.list(
-                self.pick("Here", "Aqui", "Aquí"),
+                self.here(),
                 &names.iter().map(|name| plain(name)).collect::<Vec<_>>(),
                 *more,
             )),
@@ -33,7 +33,7 @@ impl Lang {
             Event::Rooms { rooms, more } => {
                 let name = |(name, count): &(String, u32)| format!("{} ({count})", plain(name));
                 let names: Vec<_> = rooms.iter().map(name).collect();
-                one(self.list(self.pick("Rooms", "Salas", "Salas"), &names, *more))
+                one(self.list(self.rooms(), &names, *more))
             }
             Event::Help => self.help(),
             Event::Delivered { .. } | Event::File { .. } | Event::Do { .. } => Vec::new(),
@@ -139,7 +139,7 @@ impl Lang {
 
     fn place(self, place: &Place) -> String {
         match place {
-            Place::Everyone => self.pick("everybody", "todos", "todos").to_owned(),
+            Place::Everyone => self.everybody().to_owned(),
             Place::Room(room) => format!("#{}", plain(room)),
             Place::User(nick) => plain(nick),
         }

@@ -1,7 +1,9 @@
 //! Everything that the programs say to their users, in three languages, in one place.
 
 mod chat;
+mod lab;
 mod monitor;
+mod program;
 
 use alloc::{format, string::String};
 use core::{fmt::Write as _, time::Duration};
@@ -44,7 +46,7 @@ impl Lang {
     }
 
     /// The one of three that is in this language.
-    pub const fn pick<'a>(self, en: &'a str, pt: &'a str, es: &'a str) -> &'a str {
+    const fn pick<'a>(self, en: &'a str, pt: &'a str, es: &'a str) -> &'a str {
         match self {
             Self::En => en,
             Self::Pt => pt,

@@ -10,7 +10,7 @@ use std::{
 
 use rdtp::{
     app::{
-        chat::{Client, Event, FileEnd, Lang, Wire, plain},
+        chat::{Client, Event, Lang, Wire, plain},
         file::{Action, CONTROL_BYTES_MAX, FileReceiver, FileSender, final_component},
     },
     time::Instant,
@@ -143,11 +143,7 @@ impl Files {
         let (metadata, file) = match opened {
             Ok((metadata, file)) if metadata.is_file() => (metadata, file),
             Ok(_) => {
-                let why = self.lang.pick(
-                    "not a regular file",
-                    "não é um arquivo comum",
-                    "no es un archivo común",
-                );
+                let why = self.lang.no_regular_file();
                 return self.say(&format!("{}: {why}", plain(path)));
             }
             Err(error) => return self.say(&format!("{}: {error}", plain(path))),
@@ -170,8 +166,7 @@ impl Files {
         let transfer = if number.is_empty() { last } else { number.parse().ok() };
         let Some((transfer, offer)) = transfer.and_then(|t| Some((t, self.offered.remove(&t)?)))
         else {
-            let text =
-                self.lang.pick("No such offer.", "Não há essa oferta.", "No hay tal oferta.");
+            let text = self.lang.no_such_offer();
             return self.say(text);
         };
         if wanted {
@@ -203,7 +198,7 @@ impl Files {
             all.filter(|transfer| number.is_empty() || number == transfer.to_string()).collect();
         for transfer in which {
             client.file_cancel(transfer);
-            self.end(transfer, self.lang.pick("cancelled", "cancelado", "cancelado"));
+            self.end(transfer, self.lang.file_cancelled());
         }
     }
 
@@ -238,7 +233,7 @@ impl Files {
                     file.moved_at = now;
                 }
                 if !wanted {
-                    self.end(*transfer, self.lang.pick("declined", "recusado", "rechazado"));
+                    self.end(*transfer, self.lang.file_declined());
                 }
                 true
             }
@@ -248,24 +243,7 @@ impl Files {
             }
             Event::FileEnded { transfer, why } => {
                 self.offered.remove(transfer);
-                let why = match why {
-                    FileEnd::Gone => self.lang.pick(
-                        "not delivered: the other side has gone",
-                        "não entregue: o outro lado foi embora",
-                        "no entregado: el otro lado se fue",
-                    ),
-                    FileEnd::Cancelled => self.lang.pick(
-                        "cancelled by the other side",
-                        "cancelado pelo outro lado",
-                        "cancelado por el otro lado",
-                    ),
-                    FileEnd::Excess => self.lang.pick(
-                        "ended by the server",
-                        "encerrado pelo servidor",
-                        "terminado por el servidor",
-                    ),
-                };
-                self.end(*transfer, why);
+                self.end(*transfer, self.lang.file_ended(*why));
                 true
             }
             _ => false,
@@ -280,11 +258,11 @@ impl Files {
                 let (digest, bytes) = (hex(&file.sender.digest()), grouped(file.sender.size()));
                 let text = match verdict {
                     Ok(()) => {
-                        let word = self.lang.pick("delivered", "entregue", "entregado");
+                        let word = self.lang.file_delivered(true);
                         format!("{word}, {bytes} bytes, BLAKE3 {digest}")
                     }
                     Err(refusal) => {
-                        let word = self.lang.pick("not delivered", "não entregue", "no entregado");
+                        let word = self.lang.file_delivered(false);
                         format!("{word}: {refusal}")
                     }
                 };
@@ -296,7 +274,7 @@ impl Files {
         file.moved_at = now;
         let into = self.into.clone();
         file.take(message, &into);
-        let line = file.quarter(self.lang);
+        let line = file.quarter();
         if let Some(verdict) = file.receiver.poll_message() {
             client.file(transfer, &verdict);
             client.file_done(transfer);
@@ -311,14 +289,14 @@ impl Files {
         let (from, name) = (plain(&file.from), plain(&file.name));
         let line = match (file.receiver.verdict(), &file.stored) {
             (Some(Ok(())), Some(path)) => {
-                let word = self.lang.pick("stored as", "guardado como", "guardado como");
+                let word = self.lang.file_stored(true);
                 let bytes = grouped(file.receiver.received());
                 let digest = hex(&file.receiver.digest());
                 let path = plain(&path.display().to_string());
                 format!("{name} ({from}): {word} {path}, {bytes} bytes, BLAKE3 {digest}")
             }
             (Some(Err(refusal)), _) => {
-                let word = self.lang.pick("not stored", "não guardado", "no guardado");
+                let word = self.lang.file_stored(false);
                 format!("{name} ({from}): {word}: {refusal}")
             }
             _ => return,
@@ -365,7 +343,7 @@ impl Files {
         let stalled: Vec<_> = out.chain(into).collect();
         for (transfer, moved, size) in stalled {
             client.file_cancel(transfer);
-            let word = self.lang.pick("given up", "desistiu-se", "abandonado");
+            let word = self.lang.file_given_up();
             self.end(transfer, &format!("{word}: {} / {} bytes", grouped(moved), grouped(size)));
         }
     }
@@ -420,7 +398,7 @@ impl Incoming {
         }
     }
 
-    fn quarter(&mut self, _: Lang) -> Option<String> {
+    fn quarter(&mut self) -> Option<String> {
         quarter(&mut self.quarters, &self.name, self.receiver.received(), self.size)
     }
 }

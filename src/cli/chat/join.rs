@@ -9,8 +9,8 @@ use std::{
 
 use rdtp::{
     app::chat::{
-        Client, ClientConfig, Event, Frames, Kind, Lane, Lang, Line, PeerId, Place, ServerLimits,
-        Verb, Wire, compat::Original, millis, parse, plain,
+        Client, ClientConfig, Event, Kind, Lane, Lang, Line, PeerId, Place, Verb, Wire,
+        compat::Original, millis, parse, plain,
     },
     link::Profile,
     net::Clock,
@@ -18,16 +18,11 @@ use rdtp::{
 };
 use rustix::{event::PollFlags, fd::AsFd as _};
 
-use super::{
-    JoinArgs, compat,
-    files::Files,
-    lines::Lines,
-    nick, screen,
-    serve::{self, Hosting},
-};
+use super::{JoinArgs, compat, files::Files, host::Host, lines::Lines, nick, screen, serve};
 use crate::cli::{
     Failure, Outcome,
-    carrier::{self, Carrier, News, Side, Traffic, send_frame},
+    carrier::{self, Bad, Carrier, News, Over, Side, Traffic, send_frame},
+    network::seed_or_new,
     stop::Stop,
 };
 
@@ -196,11 +191,7 @@ impl Joined {
                 self.session.network = Some(profile.to_string());
                 format!("* link {profile}")
             } else {
-                let none = self.session.lang.pick(
-                    "There are no datagrams of ours to lose over tcp.",
-                    "Sobre tcp não há datagramas nossos a perder.",
-                    "Sobre tcp no hay datagramas nuestros que perder.",
-                );
+                let none = self.session.lang.no_datagrams();
                 format!("* {none}")
             };
             self.session.lines.push(line);
@@ -271,17 +262,10 @@ impl Joined {
 pub(super) fn describe(lang: Lang, traffic: Option<Traffic>, rtt: Option<Duration>) -> String {
     let rtt = traffic.and_then(|traffic| traffic.rtt).or(rtt).map_or("-".to_owned(), millis);
     let Some(Traffic { sent, lost, resent, .. }) = traffic else {
-        let system = lang.pick(
-            "the system repeats what is lost",
-            "o sistema repete o que se perde",
-            "el sistema repite lo que se pierde",
-        );
+        let system = lang.system_repeats();
         return format!("{system}, rtt {rtt}");
     };
-    let [first, second, third] = match lang {
-        Lang::En => ["sent", "lost", "resent"],
-        Lang::Pt | Lang::Es => ["enviados", "perdidos", "repetidos"],
-    };
+    let [first, second, third] = lang.packets();
     format!("{first} {sent}, {second} {lost}, {third} {resent}, rtt {rtt}")
 }
 
@@ -301,12 +285,7 @@ pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) 
     let carrier = carrier::open(args.common.over, Side::Call(address), bad, clock)?;
     let session = Session::new(args, name.as_deref(), carrier.wire(), clock);
     let mut joined = Joined::new(session, carrier, address);
-    let ended = if has_screen() && !args.lines {
-        let network = joined.carrier.traffic().map(|_| network.to_string());
-        screen::run(&mut joined, &args.common.over.to_string(), network)?
-    } else {
-        line_mode(&mut joined)?
-    };
+    let ended = talk(args, &mut joined, &network)?;
     if ended == Ended::Refused {
         return refused(args, address);
     }
@@ -315,6 +294,20 @@ pub(super) fn join(args: &JoinArgs, given: Option<String>, address: SocketAddr) 
         return Err(Failure(format!("{left} messages were never confirmed")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Until it is over: on the screen, or in lines.
+fn talk(args: &JoinArgs, joined: &mut Joined, network: &Profile) -> Result<Ended, Failure> {
+    if !is_drawn(args) {
+        return line_mode(joined);
+    }
+    let network = joined.carrier.traffic().map(|_| network.to_string());
+    screen::run(joined, &args.common.over.to_string(), network)
+}
+
+/// Whether the whole terminal is drawn on.
+fn is_drawn(args: &JoinArgs) -> bool {
+    has_screen() && !args.lines
 }
 
 /// Whether there is a terminal on both sides, and one that can be drawn on.
@@ -333,11 +326,7 @@ fn refused(args: &JoinArgs, address: SocketAddr) -> Outcome {
             address.port()
         )));
     }
-    let serves = args.common.lang().pick(
-        "nobody answers there, so this program serves",
-        "ninguém responde lá, então este programa serve",
-        "nadie responde allí, así que este programa sirve",
-    );
+    let serves = args.common.lang().serves_instead();
     eprintln!("{address}: {serves}");
     if args.peer && args.common.compat.is_none() {
         return wait_for_peer(args, address);
@@ -427,81 +416,24 @@ fn take_lines(lines: &mut Lines, session: &mut Session) {
 /// `--peer` with a port: waits for one other program, and is server and client in one.
 pub(super) fn wait_for_peer(args: &JoinArgs, address: SocketAddr) -> Outcome {
     let clock = Clock::start();
-    let lang = args.common.lang();
-    let name = nick(None, lang);
-    let carrier = carrier::open(args.common.over, Side::Listen(address), args.common.bad(), clock)?;
-    let at = carrier.local_addr();
-    let wait =
-        lang.pick("waiting for the other at", "esperando o outro em", "esperando al otro en");
-    eprintln!("{wait} {at}");
-    let limits = ServerLimits { peers_max: 2, ..ServerLimits::default() };
-    let mut hosting = Hosting::new(carrier, limits);
-    let own = PeerId { address: at, number: u64::MAX };
-    let mut session = Session::new(args, name.as_deref(), Wire::Stream, clock);
+    let name = nick(None, args.common.lang());
+    // The network can be made worse from here too, so there is one, perfect at first.
+    let perfect = || Bad { profile: Profile::default(), seed: seed_or_new(None) };
+    let has_datagrams = args.common.over != Over::Tcp;
+    let bad = args.common.bad().or_else(|| has_datagrams.then(perfect));
+    let network = bad.as_ref().map(|bad| bad.profile.clone()).unwrap_or_default();
+    let carrier = carrier::open(args.common.over, Side::Listen(address), bad, clock)?;
+    let host: Box<dyn Carrier> = Box::new(Host::new(carrier, clock));
+    let at = host.local_addr();
+    let mut session = Session::new(args, name.as_deref(), host.wire(), clock);
     session.client.call_me("host");
-    let stop = Stop::on_signals()?;
-    let (mut lines, mut ready) = (Lines::default(), Vec::new());
-    let stdin = io::stdin();
-    let mut until = None;
-    loop {
-        let now = clock.now();
-        take_lines(&mut lines, &mut session);
-        exchange(&mut hosting, &mut session, own, now);
-        for line in session.lines.drain(..) {
-            say!("{line}");
-        }
-        let over = lines.is_over() && session.is_done() && !io::stdin().is_terminal();
-        if (over || stop.is_asked() || session.client.is_over()) && until.is_none() {
-            hosting.server.stop();
-            hosting.flush(Some(own));
-            until = Some(now + LAST_WORDS);
-        }
-        if let Some(until) = until
-            && (now >= until || !hosting.carrier.has_work())
-        {
-            return Ok(ExitCode::SUCCESS);
-        }
-        let also = (lines.is_open() && session.client.has_room()).then(|| stdin.as_fd());
-        let wake = [hosting.deadline(), session.deadline(), until].into_iter().flatten().min();
-        let typed = carrier::wait(&[&*hosting.carrier], also, wake, &clock, &mut ready)?;
-        hosting.step(clock.now(), &ready[0])?;
-        session.client.handle_timeout(clock.now());
-        if typed {
-            lines.read()?;
-        }
+    let waiting = format!("{} {at}", session.lang.waiting_at());
+    if is_drawn(args) {
+        session.lines.push(format!("* {waiting}"));
+    } else {
+        eprintln!("{waiting}");
     }
-}
-
-/// Between a server and a client in one program frames go without a carrier.
-fn exchange(hosting: &mut Hosting, session: &mut Session, own: PeerId, now: Instant) {
-    if session.client.poll_connect(now) {
-        hosting.server.connected(now, own);
-        session.client.connected(now);
-    }
-    loop {
-        session.events();
-        let mut moved = false;
-        let framed = |frame: &[u8]| [&Frames::prefix(frame.len())[..], frame].concat();
-        while let Some(frame) = session.client.poll_talk() {
-            hosting.server.handle_bytes(now, own, Lane::Talk, &framed(&frame));
-            moved = true;
-        }
-        while let Some(frame) = session.client.poll_bulk() {
-            hosting.server.handle_bytes(now, own, Lane::Bulk, &framed(&frame));
-            moved = true;
-        }
-        hosting.flush(Some(own));
-        while let Some(frame) = hosting.server.poll_talk(own) {
-            session.client.handle_bytes(now, Lane::Talk, &framed(&frame));
-            moved = true;
-        }
-        while let Some(frame) = hosting.server.poll_bulk(own) {
-            session.client.handle_bytes(now, Lane::Bulk, &framed(&frame));
-            moved = true;
-        }
-        while hosting.server.poll_event().is_some() {}
-        if !moved {
-            return;
-        }
-    }
+    // The user is in the same program: there is nobody to refuse it.
+    talk(args, &mut Joined::new(session, host, at), &network)?;
+    Ok(ExitCode::SUCCESS)
 }

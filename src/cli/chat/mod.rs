@@ -2,6 +2,7 @@
 
 mod compat;
 mod files;
+mod host;
 mod join;
 mod lines;
 mod load;
@@ -41,8 +42,8 @@ pub(crate) const PORT: u16 = 5555;
 /// the next place and back, PgUp and PgDn scroll, the arrows bring typed lines back, Tab completes
 /// commands and names, Ctrl-C ends.
 ///
-/// In a pipe, on a terminal that is dumb, and with --lines it works line by line. When the input ends, the
-/// program waits until everything is confirmed, and goes.
+/// In a pipe, on a terminal that is dumb, and with --lines it works line by line, and always with --compat,
+/// as the originals did. When the input ends, the program waits until everything is confirmed, and goes.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 #[command(after_long_help = super::network::FAULTS)]
@@ -232,7 +233,7 @@ fn nick(given: Option<String>, lang: Lang) -> Option<String> {
     }
     let user = env::var("USER").ok().filter(|user| check_nick(user).is_ok());
     loop {
-        let ask = lang.pick("Nickname", "Digite seu apelido para registro", "Apodo");
+        let ask = lang.ask_nick();
         let hint = user.as_ref().map(|user| format!(" [{user}]")).unwrap_or_default();
         eprint!("{ask}{hint}: ");
         let mut line = String::new();

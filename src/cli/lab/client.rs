@@ -79,7 +79,7 @@ enum Source {
 
 impl Source {
     fn new(options: &Options, seed: Seed) -> Result<Self, Failure> {
-        let lang = options.common.lang;
+        let lang = options.common.lang();
         if let Some(script) = &options.script {
             let actions = parse_script(script, lang)?;
             let shuffle = options.shuffle.then_some(Action::Shuffle);
@@ -138,7 +138,7 @@ impl Visitor for Talk<'_> {
 
     fn visit<P: Protocol + 'static>(self, protocol: P) -> Outcome {
         let options = self.0;
-        let Common { checksum, lang, .. } = options.common;
+        let (checksum, lang) = (options.common.checksum, options.common.lang());
         let seed = network::seed_or_new(options.seed);
         let mut source = Source::new(options, seed)?;
         let list = read_list(&options.file, lang)?;
@@ -170,7 +170,7 @@ fn converse<P: Protocol>(
     source: &mut Source,
     options: &Options,
 ) -> Outcome {
-    let lang = options.common.lang;
+    let lang = options.common.lang();
     loop {
         print(&lang.remaining(driver.endpoint().remaining()))?;
         let ending = driver.endpoint().ending();

@@ -6,8 +6,8 @@ use clap::Args;
 use rdtp::app::lab::input::{self, COUNT_MAX, FILE_NAME};
 
 use super::{
-    super::{Failure, Outcome, network, refuse},
-    Lang, ask, print,
+    super::{Failure, Outcome, lang, network, refuse},
+    Language, ask, print,
 };
 
 /// Write the list to send: N consecutive identifiers, the first random in 1..1000, then -1.
@@ -22,13 +22,13 @@ pub(super) struct Options {
     /// The seed of the first identifier; random when not given
     #[arg(long)]
     seed: Option<u64>,
-    /// The language of the output
-    #[arg(long, value_enum, default_value_t = Lang::En)]
-    lang: Lang,
+    /// Language; by default that of the locale
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
 }
 
 pub(super) fn run(options: &Options) -> Outcome {
-    let lang = options.lang;
+    let lang = lang::chosen(options.lang);
     let read = |text: &str| match text.parse() {
         Ok(count) if (1..=COUNT_MAX).contains(&count) => Ok(count),
         _ => Err(lang.not_a_count(text)),

@@ -5,20 +5,22 @@ mod client;
 mod input;
 mod replay;
 mod server;
-mod text;
 
 use std::io::{self, BufRead, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
 use rdtp::{
+    app::words::Lang,
     classic::{Spec, rdt21::Rdt21, rdt22::Rdt22, rdt30::StopAndWait},
     quantity::Span,
     wire::{Checksum, lab::LabChecksum},
 };
 
-use super::{Failure, Outcome};
+use super::{
+    Failure, Outcome,
+    lang::{self, Language},
+};
 pub(crate) use replay::{protocols, replay};
-use text::Lang;
 
 /// The classroom exercise: numbers sent with loss, duplicates and shuffling, and repaired.
 #[derive(Debug, Args)]
@@ -43,9 +45,15 @@ struct Common {
     /// What guards the messages: internet (RFC 1071) or crc16
     #[arg(long, default_value = "internet", value_parser = lab_checksum)]
     checksum: LabChecksum,
-    /// The language of the output
-    #[arg(long, value_enum, default_value_t = Lang::En)]
-    lang: Lang,
+    /// Language; by default that of the locale
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+}
+
+impl Common {
+    fn lang(self) -> Lang {
+        lang::chosen(self.lang)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -57,7 +57,7 @@ impl Visitor for Serve<'_> {
 
     fn visit<P: Protocol + 'static>(self, protocol: P) -> Outcome {
         let options = self.0;
-        let Common { checksum, lang, .. } = options.common;
+        let (checksum, lang) = (options.common.checksum, options.common.lang());
         let address = SocketAddr::new(options.bind, options.port);
         let socket = Socket::bind(address, &SocketConfig::default())
             .map_err(|error| Failure(lang.cannot_bind(address, &error)))?;

@@ -451,7 +451,7 @@ impl Client {
     /// Ends: the server is told. No connection is made again.
     pub fn quit(&mut self) {
         if self.state == State::Online {
-            self.send(&Frame::Quit);
+            self.send(&Frame::Quit(self.config.secret));
         } else {
             self.state = State::Ended;
             self.events.push_back(Event::Ended);

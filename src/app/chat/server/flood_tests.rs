@@ -82,6 +82,52 @@ fn a_carrier_that_goes_on_reading_loses_the_peer_and_the_user_keeps_its_debts() 
     assert_eq!(net.server.poll_hold(), Some((peer(0), true)));
 }
 
+/// A secret costs nothing, so it gives nothing: neither one after the other nor side by side.
+#[test]
+fn a_new_secret_is_no_new_burst() {
+    let mut net = Net::new(ServerLimits::default(), &["listener"]);
+    net.forget();
+    for n in 0..10_u8 {
+        // Each from another port of one address; the first five go again, the others stay.
+        let id = PeerId::from(SocketAddr::from(([10, 0, 9, 9], 1_000 + u16::from(n))));
+        let secret = [100 + n; 16];
+        let nick = format!("flood{n}");
+        let (version, cookie) = (super::super::super::frame::VERSION, [0; 8]);
+        let hello = Frame::Hello { version, secret, cookie, epoch: 0, nick: &nick }.encode();
+        net.server.connected(net.now, id);
+        net.server.handle_bytes(net.now, id, Lane::Talk, &framed(&hello));
+        for number in 1..=20 {
+            net.server.handle_bytes(net.now, id, Lane::Talk, &say(number));
+        }
+        if n < 5 {
+            net.server.handle_bytes(
+                net.now,
+                id,
+                Lane::Talk,
+                &framed(&Frame::Quit(secret).encode()),
+            );
+        }
+    }
+    net.run();
+    let from = |who: &str, heard: &[Event]| count_said(heard, who);
+    let heard = net.heard(0);
+    let all: usize = (0..10).map(|n| from(&format!("flood{n}"), &heard)).sum();
+    assert_eq!((from("flood0", &heard), all), (20, 20), "one burst for all of them");
+    // Elsewhere nobody suffers, and after a while nobody does.
+    let other = net.join("other");
+    net.forget();
+    for number in 1..=20 {
+        net.server.handle_bytes(
+            net.now,
+            peer(u8::try_from(other).unwrap()),
+            Lane::Talk,
+            &say(number),
+        );
+    }
+    net.run();
+    assert_eq!(count_said(&net.heard(0), "other"), 20);
+}
+
 #[test]
 fn who_is_held_for_files_is_held_for_talk() {
     let limits =

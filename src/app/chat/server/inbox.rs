@@ -3,12 +3,9 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
-use super::{Due, Lane, Peer, PeerId, Server, ServerEvent, Wire, users};
+use super::{Due, Lane, Peer, PeerId, Server, ServerEvent, Wire, addresses::Rights, users};
 use crate::{
-    app::chat::{
-        bucket::Bucket,
-        frame::{Bye, Frame, FrameError, Frames, Listing},
-    },
+    app::chat::frame::{Bye, Frame, FrameError, Frames, Listing},
     time::Instant,
 };
 
@@ -47,6 +44,7 @@ impl Server {
 
     fn meet(&mut self, now: Instant, id: PeerId, wire: Wire) {
         let due_at = now + self.limits.hello_within;
+        let rights = self.rights_at(id);
         let peer = Peer {
             wire,
             talk_in: Frames::default(),
@@ -55,8 +53,8 @@ impl Server {
             talk: [].into(),
             bulk: [].into(),
             talk_bytes: 0,
-            frames: Bucket::new(self.limits.frames),
-            bulk_frames: Bucket::new(self.limits.bulk_frames),
+            frames: rights.frames,
+            bulk_frames: rights.bulk_frames,
             held_until: None,
             heard_at: now,
             due_at,
@@ -151,12 +149,10 @@ impl Server {
         let Ok(frame) = Frame::decode(bytes) else { return };
         match frame {
             Frame::Hello { cookie, .. } => {
-                let window = now.as_nanos() / COOKIE_NANOS;
-                let good = [window, window.wrapping_sub(1)];
                 if self.stopping {
                     self.stray(id, &Frame::Bye(Bye::Stopping));
-                } else if !good.iter().any(|&window| self.cookie(id, window) == cookie) {
-                    self.stray(id, &Frame::Challenge(self.cookie(id, window)));
+                } else if !self.has_proved(now, id, cookie) {
+                    self.challenge(now, id);
                 } else if self.peers.len() >= self.limits.peers_max {
                     self.stray(id, &Frame::Bye(Bye::Full));
                 } else {
@@ -176,6 +172,17 @@ impl Server {
             // An answer to an answer would go on for ever.
             _ => {}
         }
+    }
+
+    /// Whether a cookie is this address's, and not too old.
+    fn has_proved(&self, now: Instant, id: PeerId, cookie: [u8; 8]) -> bool {
+        let window = now.as_nanos() / COOKIE_NANOS;
+        [window, window.wrapping_sub(1)].iter().any(|&window| self.cookie(id, window) == cookie)
+    }
+
+    fn challenge(&mut self, now: Instant, id: PeerId) {
+        let cookie = self.cookie(id, now.as_nanos() / COOKIE_NANOS);
+        self.stray(id, &Frame::Challenge(cookie));
     }
 
     fn cookie(&self, id: PeerId, window: u64) -> [u8; 8] {
@@ -214,6 +221,9 @@ impl Server {
             Wire::Datagram => {}
             Wire::Stream => {
                 let wait = bucket.spend(now, 1);
+                let (frames, bulk_frames) = (peer.frames, peer.bulk_frames);
+                let left = Rights { frames, bulk_frames, ..Rights::new(&self.limits) };
+                self.addresses.note(now, id.address, left, self.limits.addresses_max);
                 if !wait.is_zero() {
                     self.hold(now, id, wait);
                 }
@@ -224,10 +234,20 @@ impl Server {
                 self.send(id, &Frame::Pong { token, known: user.is_some() });
             }
             (Frame::Pong { .. }, _) => {}
+            // Another program has the address now, or somebody says so who is elsewhere.
+            (Frame::Hello { secret, cookie, .. }, Some(known))
+                if wire == Wire::Datagram
+                    && users::origin(&secret) != known
+                    && !self.has_proved(now, id, cookie) =>
+            {
+                self.challenge(now, id);
+            }
             (Frame::Hello { version, secret, epoch, nick, .. }, _) => {
                 self.hello(now, id, version, &secret, epoch, nick);
             }
-            (Frame::Quit, _) => self.bye(id, Bye::Quit),
+            (Frame::Quit(secret), _)
+                if wire == Wire::Datagram && user != Some(users::origin(&secret)) => {}
+            (Frame::Quit(_), _) => self.bye(id, Bye::Quit),
             (_, None) => self.bye(id, Bye::Unknown),
             (frame, Some(origin)) => self.handle_user(now, id, origin, frame),
         }

@@ -10,6 +10,7 @@
 //! messages back. What other users see of it is its origin, which cannot be had from anything but
 //! the secret.
 
+mod addresses;
 mod files;
 mod inbox;
 mod rooms;
@@ -29,6 +30,7 @@ use super::{
     frame::{Bye, Frame, Frames, Reason},
 };
 use crate::time::Instant;
+use addresses::Addresses;
 use files::Transfers;
 use rooms::Room;
 use talk::{History, Pending};
@@ -114,6 +116,9 @@ pub struct ServerLimits {
     pub list_names_max: usize,
     /// Answers to strangers that wait to be sent.
     pub strays_max: usize,
+    /// Addresses of which it is remembered how much their users have said lately: a new user begins
+    /// with no more than is left there, whatever its secret. Of more addresses nothing is remembered.
+    pub addresses_max: usize,
 }
 
 impl Default for ServerLimits {
@@ -138,6 +143,7 @@ impl Default for ServerLimits {
             presence_members_max: 64,
             list_names_max: 1_000,
             strays_max: 64,
+            addresses_max: 16_384,
         }
     }
 }
@@ -270,6 +276,7 @@ pub struct Server {
     holds: BTreeSet<PeerId>,
     slow: Vec<PeerId>,
     strays: VecDeque<(PeerId, Arc<[u8]>)>,
+    addresses: Addresses,
     deadlines: BTreeSet<(Instant, Due)>,
     events: VecDeque<ServerEvent>,
     stopping: bool,
@@ -301,6 +308,7 @@ impl Server {
             holds: BTreeSet::new(),
             slow: Vec::new(),
             strays: VecDeque::new(),
+            addresses: Addresses::default(),
             deadlines: BTreeSet::new(),
             events: VecDeque::new(),
             stopping: false,
@@ -481,6 +489,10 @@ impl Server {
     /// The last frame for a peer; its user, if it still has one, is gone for good.
     fn bye(&mut self, id: PeerId, why: Bye) {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.closing) else { return };
+        if why == Bye::Malformed && peer.wire == Wire::Datagram {
+            // Anybody can have sent it with this address.
+            return;
+        }
         if why == Bye::Slow {
             peer.talk.clear();
             peer.talk_bytes = 0;

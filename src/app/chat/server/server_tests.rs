@@ -10,6 +10,8 @@ use alloc::{borrow::ToOwned, format, string::ToString, vec};
 
 #[path = "flood_tests.rs"]
 mod flood;
+#[path = "forged_tests.rs"]
+mod forged;
 
 fn second(n: u64) -> Instant {
     Instant::ZERO + Duration::from_secs(n)

@@ -4,7 +4,7 @@ use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
 use core::time::Duration;
 
-use super::{PeerId, Server, ServerEvent, Wire, users::Unconfirmed};
+use super::{PeerId, Server, ServerEvent, Wire, addresses::Rights, users::Unconfirmed};
 use crate::{
     app::chat::{
         frame::{Bye, Frame, Kind, Reason, TEXT_BYTES_MAX, Target},
@@ -98,6 +98,10 @@ impl Server {
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
         let behind = is_stream && user.held_at.is_some_and(|held| number > held);
         let wait = if behind { Some(BEHIND) } else { user.messages.take(now, tokens).err() };
+        let messages = user.messages;
+        let left = Rights { messages, ..Rights::new(&self.limits) };
+        self.addresses.note(now, id.address, left, self.limits.addresses_max);
+        let Some(user) = self.users.get_mut(&origin) else { return };
         if let Some(wait) = wait {
             user.held_at = user.held_at.or(is_stream.then_some(number));
             let detail = alloc::format!("{}", wait.as_millis() + 1);

@@ -66,6 +66,11 @@ pub(super) fn keyed(key: &[u8; 16], text: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// What others see of who has a secret.
+pub(super) fn origin(secret: &[u8; 16]) -> u64 {
+    keyed(secret, b"chat origin")
+}
+
 impl Server {
     pub(super) fn hello(
         &mut self,
@@ -79,7 +84,7 @@ impl Server {
         if version != VERSION {
             return self.bye(id, Bye::Version);
         }
-        let origin = keyed(secret, b"chat origin");
+        let origin = origin(secret);
         let Some(peer) = self.peers.get(&id) else { return };
         match (peer.user, peer.wire) {
             // The welcome was lost.
@@ -95,15 +100,16 @@ impl Server {
         if let Err(reason) = self.free_name(nick, None) {
             return self.refuse(id, 0, reason, nick);
         }
+        let rights = self.rights_at(id);
         let restarted = epoch != 0 && epoch != self.epoch;
         let user = User {
             nick: nick.into(),
             peer: Some(id),
             gone_at: now,
             rooms: BTreeSet::new(),
-            messages: Bucket::new(self.limits.messages),
-            frames: Bucket::new(self.limits.frames),
-            bulk_frames: Bucket::new(self.limits.bulk_frames),
+            messages: rights.messages,
+            frames: rights.frames,
+            bulk_frames: rights.bulk_frames,
             accepted: 0,
             held_at: None,
             unconfirmed: VecDeque::new(),

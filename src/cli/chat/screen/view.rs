@@ -167,7 +167,7 @@ impl View {
 
     fn title(&self, place: &Place) -> String {
         match place {
-            Place::Everyone => self.lang.pick("everybody", "todos", "todos").to_owned(),
+            Place::Everyone => self.lang.everybody().to_owned(),
             Place::Room(room) => format!("#{}", plain(room)),
             Place::User(nick) => plain(nick),
         }
@@ -200,9 +200,9 @@ impl View {
             line
         });
         let current = places.iter().position(|&(.., current)| current).unwrap_or(0);
-        let title = format!("{} {}", self.lang.pick("Rooms", "Salas", "Salas"), places.len());
+        let title = format!("{} {}", self.lang.rooms(), places.len());
         list(frame, top, title, lines.collect(), current, 0);
-        let title = format!("{} {}", self.lang.pick("Here", "Aqui", "Aquí"), here.len() + more);
+        let title = format!("{} {}", self.lang.here(), here.len() + more);
         let lines = here.iter().map(|name| Line::from(plain(name))).collect();
         list(frame, bottom, title, lines, 0, more);
     }
@@ -225,7 +225,7 @@ impl View {
             let _ = write!(title, " (+{elsewhere} Ctrl-N)");
         }
         if self.talk.scrolled() > 0 {
-            let newer = self.lang.pick("more below", "há mais abaixo", "hay más abajo");
+            let newer = self.lang.more_below();
             let _ = write!(title, "  -- {newer}: PgDn --");
         }
         frame.render_widget(Paragraph::new(title).style(Style::new().bold().underlined()), head);
@@ -249,11 +249,11 @@ impl View {
         let Strip { over, counts, waiting, online } = &self.strip;
         let mut left = format!(" {over} | {counts}");
         if !online {
-            let off = self.lang.pick("no connection", "sem conexão", "sin conexión");
+            let off = self.lang.no_connection();
             left = format!(" {over} | {off}");
         }
         if *waiting > 0 {
-            let waits = self.lang.pick("waiting", "esperam", "esperan");
+            let waits = self.lang.waiting();
             let _ = write!(left, ", {waits} {waiting}");
         }
         let network = self.network.as_deref().unwrap_or_default();
@@ -278,16 +278,11 @@ impl View {
 
     /// The network, and what keys do.
     fn keys(&self, network: &str) -> String {
-        let others = self.lang.pick(
-            "Ctrl-N, Ctrl-P places | PgUp, PgDn | Ctrl-C ends",
-            "Ctrl-N, Ctrl-P lugares | PgUp, PgDn | Ctrl-C sai",
-            "Ctrl-N, Ctrl-P lugares | PgUp, PgDn | Ctrl-C sale",
-        );
+        let others = self.lang.keys_always();
         if network.is_empty() {
             return format!(" {others}");
         }
-        let worse =
-            self.lang.pick("F2 worse, F3 better", "F2 pior, F3 melhor", "F2 peor, F3 mejor");
+        let worse = self.lang.keys_of_network();
         format!(" {network}: {worse} | {others}")
     }
 
