@@ -36,7 +36,7 @@ fn rate(world: &mut World<Host>, run: &mut Upload, from: Duration, to: Duration)
     let before = recovery(world, run).stats().delivered_bytes;
     run.run(world, to);
     let bytes = recovery(world, run).stats().delivered_bytes - before;
-    bytes as f64 * 8.0 / (to - from).as_secs_f64()
+    bytes as f64 * 8.0 / to.saturating_sub(from).as_secs_f64()
 }
 
 /// A.1, A.3 and A.7: the phases in their order, each left for its reason.

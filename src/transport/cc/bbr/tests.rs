@@ -58,7 +58,7 @@ impl Path {
 
     fn flight(&self, delivered_bytes: u64, lost_bytes: u64) -> Flight {
         Flight {
-            sent_at: Instant::from_nanos(self.now.as_nanos() - self.rtt.as_nanos() as u64),
+            sent_at: Instant::ZERO + self.now.since_epoch().saturating_sub(self.rtt),
             delivered_bytes,
             in_flight_bytes: self.in_flight(),
             lost_bytes,
