@@ -69,9 +69,10 @@
 //! worth what its sender address is worth: whoever can write any address there can say something in the
 //! name of a user, and use up that user's rate. What it cannot do is put the user out: `Quit` carries
 //! the secret, a greeting with another secret has to bring a number that can be read at the address alone,
-//! and what makes no sense is passed over. And a server hears late that a client of `udp` was killed: its
-//! socket has many peers, to which the system reports no ICMP, so that the user stays until the lease
-//! (a minute of silence) is over.
+//! and what makes no sense is passed over. That a client of `udp` was killed the server hears from that
+//! client's machine, as soon as something is sent there (ICMP, on Linux; elsewhere the user stays for a
+//! minute of silence). Three such answers in a row count, since one may be forged; and who was put out by
+//! three forged ones comes back by itself, as after any lost connection.
 //!
 //! # Exercise
 //!

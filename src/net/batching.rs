@@ -106,6 +106,7 @@ impl Socket {
 
     /// One call, not empty, with what the system says of it.
     fn call(&mut self, batches: &[Outgoing<'_>]) -> Outcome {
+        let mut others = 0;
         loop {
             let error = match self.system.send(self.udp.as_fd(), batches) {
                 Ok(count) => {
@@ -121,6 +122,7 @@ impl Socket {
                     return Outcome::Blocked;
                 }
                 _ if self.renew(&error) => {}
+                _ if others < Self::RECV_ERRORS_MAX && self.is_about_another(&error) => others += 1,
                 _ if batches[0].segment.is_some() && may_be_offload(&error) => {
                     return Outcome::NoOffload;
                 }

@@ -198,6 +198,12 @@ impl<E: Endpoint> Driver<E> {
         &self.socket
     }
 
+    /// A peer at which nobody listens, as its machine said; on sockets that
+    /// [ask for it](Socket::hear_refusals).
+    pub fn poll_refusal(&mut self) -> Option<SocketAddr> {
+        self.socket.poll_refusal()
+    }
+
     /// The address that peers can reach.
     pub fn local_addr(&self) -> SocketAddr {
         self.socket.local_addr()

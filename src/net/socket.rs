@@ -10,7 +10,10 @@ use std::{io, net::UdpSocket};
 use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::sys::{Best, Capabilities, Plain, System, forbid_fragments, force_buffer, steer_by_id};
+use super::sys::{
+    Best, Capabilities, Plain, System, forbid_fragments, force_buffer, keep_errors, steer_by_id,
+    take_error,
+};
 
 /// What to ask of the system when a socket is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +86,8 @@ pub struct SocketStats {
     /// Times the system refused to cut a message into datagrams; they were sent one by one.
     pub offload_errors: u64,
     /// Times the peer's machine said that nobody listens on that port (ICMP port unreachable), on
-    /// sending or receiving: also counted there. Told to connected sockets only.
+    /// sending or receiving: also counted there. Told to connected sockets, and to those that
+    /// [ask for it](Socket::hear_refusals).
     pub refused: u64,
 }
 
@@ -125,6 +129,8 @@ pub struct Socket {
     pub(super) system: Box<dyn System>,
     pub(super) capabilities: Capabilities,
     config: SocketConfig,
+    /// Errors may be about other datagrams than the one at hand.
+    hears_refusals: bool,
 }
 
 impl Socket {
@@ -155,7 +161,16 @@ impl Socket {
             ..Capabilities::default()
         };
         let (stats, system) = (SocketStats::default(), Box::new(Plain));
-        Ok(Self { udp, local, peer: None, stats, system, capabilities, config: *config })
+        Ok(Self {
+            udp,
+            local,
+            peer: None,
+            stats,
+            system,
+            capabilities,
+            config: *config,
+            hears_refusals: false,
+        })
     }
 
     /// A socket for `udp`, which is bound already: made by a service manager, or with options that
@@ -168,7 +183,16 @@ impl Socket {
             dont_fragment: forbid_fragments(udp.as_fd(), local.is_ipv6()),
             ..Capabilities::default()
         };
-        Ok(Self { udp, local, peer, stats, system, capabilities, config: SocketConfig::default() })
+        Ok(Self {
+            udp,
+            local,
+            peer,
+            stats,
+            system,
+            capabilities,
+            config: SocketConfig::default(),
+            hears_refusals: false,
+        })
     }
 
     /// A socket on a port of the system's choice that can talk to `peer`, over IPv4 or IPv6 as
@@ -216,6 +240,36 @@ impl Socket {
             return false;
         }
         self.connect(peer).is_ok()
+    }
+
+    /// Asks to be told which peers' machines say that nobody listens there (ICMP port unreachable), on
+    /// a socket that talks to many: see [`poll_refusal`](Self::poll_refusal), which has to be asked
+    /// whenever the socket is ready. Only Linux can; false elsewhere.
+    ///
+    /// Whoever can guess both ports may lie: take one as a reason to ask, not as a proof (RFC 5927).
+    pub fn hear_refusals(&mut self) -> bool {
+        self.hears_refusals = keep_errors(self.udp.as_fd(), self.local.is_ipv6());
+        self.hears_refusals
+    }
+
+    /// A peer at which nobody listens, as its machine said.
+    pub fn poll_refusal(&mut self) -> Option<SocketAddr> {
+        while self.hears_refusals {
+            let (error, peer) = take_error(self.udp.as_fd())?;
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                self.stats.refused += 1;
+                return Some(canonical(peer));
+            }
+        }
+        None
+    }
+
+    /// Whether an error of a call is one that was kept, about a datagram that left before.
+    pub(super) fn is_about_another(&self, error: &io::Error) -> bool {
+        self.hears_refusals
+            && self.peer.is_none()
+            && is_from_the_network(error)
+            && !is_too_long(error)
     }
 
     /// The address it is bound to, with the port the system chose.
@@ -269,6 +323,7 @@ impl Socket {
 
     /// Sends one datagram. On a connected socket `destination` must be the peer.
     pub fn send_to(&mut self, datagram: &[u8], destination: SocketAddr) -> Sent {
+        let mut others = 0;
         loop {
             let result = match self.peer {
                 Some(_) => self.udp.send(datagram),
@@ -285,6 +340,7 @@ impl Socket {
                     return Sent::WouldBlock;
                 }
                 _ if self.renew(&error) => {}
+                _ if others < Self::RECV_ERRORS_MAX && self.is_about_another(&error) => others += 1,
                 kind => {
                     self.stats.send_errors += 1;
                     self.stats.refused += u64::from(kind == io::ErrorKind::ConnectionRefused);
@@ -460,6 +516,32 @@ mod tests {
     #[test]
     fn icmp_port_unreachable_is_survived_over_ipv6() {
         survives_a_closed_port("::1");
+    }
+
+    /// Each refusal names its peer, and costs the others nothing.
+    #[cfg(target_os = "linux")]
+    fn tells_who_is_gone(ip: &str) {
+        let clock = Clock::start();
+        let sockets = (local(ip), local(ip), local(ip));
+        let (Some(mut server), Some(mut here), Some(gone)) = sockets else { return };
+        assert!(server.hear_refusals());
+        let (there, nowhere) = (here.local_addr(), gone.local_addr());
+        drop(gone);
+        for _ in 0..3 {
+            assert_eq!(server.send_to(b"anyone?", nowhere), Sent::Done);
+            assert_eq!(server.send_to(b"hello", there), Sent::Done);
+            let received = receive(&mut here, &clock).unwrap();
+            assert_eq!(received, (b"hello".to_vec(), server.local_addr()));
+            assert_eq!(server.poll_refusal(), Some(nowhere));
+            assert_eq!(server.poll_refusal(), None);
+        }
+        assert_eq!((server.stats().refused, server.stats().send_errors), (3, 0));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_socket_with_many_peers_hears_who_is_gone() {
+        ["127.0.0.1", "::1"].into_iter().for_each(tells_who_is_gone);
     }
 
     #[test]

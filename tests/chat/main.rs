@@ -203,6 +203,26 @@ fn a_server_that_is_gone_is_noticed_from_icmp() {
     }
 }
 
+/// C6: the machine of a client that is gone says so as soon as anything is sent there, long before its
+/// lease ends. Others lose nothing by it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_client_that_is_gone_is_noticed_from_icmp() {
+    let server = Server::start("udp", &[]);
+    let mut ana = Person::join("ana", &server, &[]);
+    let mut bob = Person::join("bob", &server, &[]);
+    let carl = Person::join("carl", &server, &[]);
+    bob.kill();
+    for n in 0..6 {
+        ana.say(&format!("message {n}"));
+        carl.heard.wait_for(&format!("ana: message {n}"));
+    }
+    let lost = server.program.heard.wait_for("\"lost\"");
+    assert!(lost.contains("bob"), "{lost}");
+    ana.say("/list");
+    ana.heard.wait_for("* Here (2): ana, carl");
+}
+
 /// A server that is asked to stop tells everybody.
 #[test]
 fn a_stop_is_told() {

@@ -77,6 +77,7 @@ struct Flying {
     bytes: Vec<u8>,
     /// How many datagrams sent later have overtaken it.
     overtaken: u64,
+    damaged: bool,
 }
 
 pub(crate) struct Play<'a> {
@@ -230,7 +231,11 @@ impl<'a> Play<'a> {
         // What answers strangers is gone.
         if sent == Some(ADDRESSES[1 - at]) {
             for datagram in batch.segments() {
-                self.flying[at].push_back(Flying { bytes: datagram.to_vec(), overtaken: 0 });
+                self.flying[at].push_back(Flying {
+                    bytes: datagram.to_vec(),
+                    overtaken: 0,
+                    damaged: false,
+                });
             }
         }
         let bytes = batch.as_bytes().to_vec();
@@ -285,6 +290,11 @@ impl<'a> Play<'a> {
     fn corrupt(&mut self, from: usize, nth: usize, bit: u16, cut: bool) {
         let flying = &mut self.flying[from];
         let Some(nth) = nth.checked_rem(flying.len()) else { return };
+        // Every checksum finds one bit. A second one can hide the first from a sum (RFC 1071).
+        if flying[nth].damaged && !self.wild {
+            return;
+        }
+        flying[nth].damaged = true;
         let bytes = &mut flying[nth].bytes;
         let Some(bit) = usize::from(bit).checked_rem(bytes.len() * 8) else { return };
         if cut {

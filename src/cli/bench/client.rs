@@ -167,8 +167,7 @@ impl Client<'_> {
         let (received, tail) = (&mut self.received, &mut self.tail);
         self.driver.step_with(&mut (), &mut |host: &mut Host, now, meta, datagram| {
             host.handle_datagram_for(now, meta, datagram, &mut |_, _, bytes| {
-                *received += bytes.len() as u64;
-                tail.take(bytes);
+                *received += tail.take(bytes);
                 bytes.len()
             })
         })?;
@@ -191,8 +190,7 @@ impl Client<'_> {
             match connection.peek(stream) {
                 Ok(bytes) => {
                     let len = bytes.len();
-                    self.received += len as u64;
-                    self.tail.take(bytes);
+                    self.received += self.tail.take(bytes);
                     connection.consume(now, stream, len);
                 }
                 Err(ReadError::Blocked) => return Ok(()),

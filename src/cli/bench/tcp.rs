@@ -149,8 +149,7 @@ fn read(mut stream: TcpStream, counts: Arc<Counts>) -> thread::JoinHandle<io::Re
             match stream.read(&mut space) {
                 Ok(0) => break Ok(tail.verdict()),
                 Ok(len) => {
-                    tail.take(&space[..len]);
-                    counts.received.fetch_add(len as u64, Ordering::Relaxed);
+                    counts.received.fetch_add(tail.take(&space[..len]), Ordering::Relaxed);
                 }
                 Err(error) => break Err(error),
             }

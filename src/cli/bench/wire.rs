@@ -78,22 +78,29 @@ impl Verdict {
     }
 }
 
-/// The last bytes of what passes by.
+/// The last bytes of what passes by: a verdict, in the end.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tail([u8; WORDS]);
+pub(super) struct Tail {
+    words: [u8; WORDS],
+    held: usize,
+}
 
 impl Tail {
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    /// Takes more; how many bytes have passed by now that are not the verdict.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> u64 {
         if let Some(last) = bytes.last_chunk() {
-            self.0 = *last;
+            self.words = *last;
         } else {
-            self.0.rotate_left(bytes.len());
-            self.0[WORDS - bytes.len()..].copy_from_slice(bytes);
+            self.words.rotate_left(bytes.len());
+            self.words[WORDS - bytes.len()..].copy_from_slice(bytes);
         }
+        let seen = self.held + bytes.len();
+        self.held = seen.min(WORDS);
+        (seen - self.held) as u64
     }
 
     pub(super) fn verdict(self) -> Verdict {
-        Verdict::decode(self.0)
+        Verdict::decode(self.words)
     }
 }
 
@@ -110,9 +117,9 @@ mod tests {
         assert_eq!(Request::decode([7; WORDS]), None);
         let verdict = Verdict { received: 1 << 40, cpu: Duration::from_nanos(123) };
         let mut tail = Tail::default();
-        for part in [&[1; 40][..], &verdict.encode()[..3], &verdict.encode()[3..]] {
-            tail.take(part);
-        }
-        assert_eq!(tail.verdict(), verdict);
+        let parts = [&[1; 7][..], &[1; 40], &verdict.encode()[..3], &verdict.encode()[3..]];
+        let passed = parts.map(|part| tail.take(part));
+        assert_eq!((tail.verdict(), passed.iter().sum::<u64>()), (verdict, 47));
+        assert_eq!(passed[0], 0, "it may be the verdict");
     }
 }

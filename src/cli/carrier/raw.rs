@@ -1,7 +1,10 @@
 //! UDP as it is: each datagram for itself, and some of them arrive.
 
 use core::net::SocketAddr;
-use std::{collections::VecDeque, io};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+};
 
 use rdtp::{
     app::chat::{Lane, PeerId, Wire},
@@ -20,6 +23,12 @@ use super::{Bad, Carrier, News, Side, Traffic, lost, refusals, relink, socket, w
 const OUTBOX_MAX: usize = 4_096;
 /// Datagrams that wait for the program; more are lost.
 const INBOX_MAX: usize = 4_096;
+
+/// Times in a row that a client's machine says that nobody listens there, until the client is gone. One
+/// may be forged, or late.
+const REFUSALS_MAX: u32 = 3;
+/// Clients of which such a thing is remembered.
+const DOUBTS_MAX: usize = 4_096;
 
 /// An endpoint that does nothing: what goes in comes out.
 #[derive(Debug, Default)]
@@ -72,11 +81,31 @@ pub(super) struct Udp {
     /// A connection that was asked for and is not reported yet: there is nothing to wait for.
     called: Option<PeerId>,
     refusals: u64,
+    /// Clients whose machine says that nobody listens, how often, and nothing came from them since.
+    doubts: BTreeMap<SocketAddr, u32>,
 }
 
 impl Udp {
     pub(super) fn open(side: Side, bad: Option<&Bad>, clock: Clock) -> io::Result<Self> {
-        Ok(Self::behind(socket(side, true)?, side, bad, clock))
+        let mut socket = socket(side, true)?;
+        if let Side::Listen(_) = side {
+            socket.hear_refusals();
+        }
+        Ok(Self::behind(socket, side, bad, clock))
+    }
+
+    /// The machine of a client says that nobody listens there. Whether that is enough.
+    fn doubt(&mut self, peer: SocketAddr) -> bool {
+        if self.doubts.len() >= DOUBTS_MAX {
+            self.doubts.clear();
+        }
+        let times = self.doubts.entry(peer).or_default();
+        *times += 1;
+        let enough = *times >= REFUSALS_MAX;
+        if enough {
+            self.doubts.remove(&peer);
+        }
+        enough
     }
 
     /// Behind a socket that is there.
@@ -84,7 +113,7 @@ impl Udp {
         // A message may be longer than a packet: then it is lost with any part of it (S0-20).
         let driver = Driver::new(Nothing::default(), socket, clock);
         let driver = with_link(driver, side, bad, 0);
-        Self { side, driver, clock, called: None, refusals: 0 }
+        Self { side, driver, clock, called: None, refusals: 0, doubts: BTreeMap::new() }
     }
 }
 
@@ -111,7 +140,13 @@ impl Carrier for Udp {
         }
         self.driver.step(&mut ())?;
         while let Some((source, bytes)) = self.driver.endpoint_mut().poll_event() {
+            self.doubts.remove(&source);
             news.push(News::Datagram(source.into(), bytes));
+        }
+        while let Some(peer) = self.driver.poll_refusal() {
+            if self.doubt(peer) {
+                news.push(News::Gone(peer.into()));
+            }
         }
         let refusals = refusals(&self.driver);
         if refusals > core::mem::replace(&mut self.refusals, refusals)

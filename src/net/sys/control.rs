@@ -26,6 +26,8 @@ pub(super) struct Told {
     pub(super) ecn: Ecn,
     pub(super) local: Option<IpAddr>,
     pub(super) stride: Option<usize>,
+    /// What went wrong with a datagram that left.
+    pub(super) errno: Option<i32>,
 }
 
 impl Control {
@@ -120,6 +122,10 @@ impl Told {
                 let [byte, ..] = number().unwrap_or_default().to_le_bytes();
                 self.ecn = Ecn::from_bits(byte);
             }
+            // The error comes first in `sock_extended_err`.
+            (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
+                self.errno = number();
+            }
             (libc::SOL_UDP, UDP_GRO) => {
                 self.stride = number().and_then(|stride| usize::try_from(stride).ok());
             }
@@ -149,7 +155,8 @@ mod tests {
             for ecn in [Ecn::NotEct, Ecn::Ect0, Ecn::Ect1, Ecn::Ce] {
                 let mut control = Control::EMPTY;
                 let len = control.outgoing(None, ecn, source, v6);
-                assert_eq!(control.read(len), Told { ecn, local: source, stride: None });
+                let told = Told { ecn, local: source, ..Told::default() };
+                assert_eq!(control.read(len), told);
             }
         }
         let mut control = Control::EMPTY;
@@ -163,7 +170,8 @@ mod tests {
         let source = "2001:db8::7".parse().ok();
         let len = control.outgoing(Some(u16::MAX), Ecn::Ce, source, true);
         assert!(len <= Control::BYTES);
-        assert_eq!(control.read(len), Told { ecn: Ecn::Ce, local: source, stride: None });
+        let told = Told { ecn: Ecn::Ce, local: source, ..Told::default() };
+        assert_eq!(control.read(len), told);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Linux: `sendmmsg` and `recvmmsg`, with segmentation offload (`UDP_SEGMENT`) and coalescing
 //! (`UDP_GRO`).
 
+use core::net::SocketAddr;
 use std::io;
 
 use rustix::fd::{AsRawFd, BorrowedFd};
@@ -150,6 +151,14 @@ mod calls {
         usize::try_from(got).map_err(|_| io::Error::last_os_error())
     }
 
+    /// Takes an error that is kept, without the datagram that it is about.
+    pub(super) fn recv_error(socket: BorrowedFd<'_>, header: &mut libc::msghdr) -> io::Result<()> {
+        let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+        // SAFETY: as for `recv`; there is no space for data, so that none is written.
+        let got = unsafe { libc::recvmsg(socket.as_raw_fd(), header, flags) };
+        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
     /// Sets an option that is a number.
     pub(super) fn set_option(
         socket: BorrowedFd<'_>,
@@ -210,6 +219,27 @@ pub(in crate::net) fn forbid_fragments(socket: BorrowedFd<'_>, v6: bool) -> bool
         calls::set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, probe)
     };
     if v6 { six().is_ok() } else { four.is_ok() }
+}
+
+/// Has the kernel keep what is said about datagrams that left, for [`take_error`].
+pub(in crate::net) fn keep_errors(socket: BorrowedFd<'_>, v6: bool) -> bool {
+    let on = |level, option| calls::set_option(socket, level, option, 1).is_ok();
+    let four = on(libc::IPPROTO_IP, libc::IP_RECVERR);
+    if v6 { on(libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { four }
+}
+
+/// The oldest error that the kernel keeps: what is wrong, and where the datagram was sent to.
+pub(in crate::net) fn take_error(socket: BorrowedFd<'_>) -> Option<(io::Error, SocketAddr)> {
+    let (mut name, mut control) = (Name::EMPTY, Control::EMPTY);
+    let [mut header, ..] = calls::headers();
+    let header = &mut header.msg_hdr;
+    header.msg_name = name.as_mut_ptr().cast();
+    header.msg_namelen = Name::LEN;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = Control::BYTES;
+    calls::recv_error(socket, header).ok()?;
+    let errno = control.read(header.msg_controllen).errno?;
+    Some((io::Error::from_raw_os_error(errno), name.get()?))
 }
 
 /// Asks for a buffer beyond the limit for everybody; only a privileged process gets one.

@@ -2,7 +2,7 @@
 //!
 //! Two implementations of one trait: [`Linux`](linux::Linux) with segmentation offload, coalescing
 //! and several messages a call, and [`Plain`](plain::Plain), one datagram a call, for every other
-//! system and for whoever asks for it. This is the only folder of the crate with unsafe code: three
+//! system and for whoever asks for it. This is the only folder of the crate with unsafe code: a few
 //! system calls that no safe wrapper carries, in `linux::calls`. What they read and write is laid
 //! out by safe code in `name` and `control`.
 
@@ -23,7 +23,9 @@ mod name;
 mod plain;
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Linux, forbid_fragments, force_buffer, steer_by_id};
+pub(super) use linux::{
+    Linux, forbid_fragments, force_buffer, keep_errors, steer_by_id, take_error,
+};
 pub(super) use plain::Plain;
 
 /// Messages that one call sends or receives, at most.
@@ -165,6 +167,18 @@ pub(super) type Best = Plain;
 #[cfg(not(target_os = "linux"))]
 pub(super) fn forbid_fragments(_: BorrowedFd<'_>, _: bool) -> bool {
     false
+}
+
+/// Not known how.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn keep_errors(_: BorrowedFd<'_>, _: bool) -> bool {
+    false
+}
+
+/// Nothing is kept.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn take_error(_: BorrowedFd<'_>) -> Option<(io::Error, SocketAddr)> {
+    None
 }
 
 /// Not known how.
