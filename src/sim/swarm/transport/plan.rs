@@ -378,7 +378,7 @@ fn mover(rng: &mut Rng, course: Course, talks: &[TalkPlan]) -> Option<usize> {
     let node = talks.first()?.opener;
     let alone = talks.iter().all(|talk| talk.opener == node);
     let ends = matches!(course, Course::Whole { closers: [true, _] | [_, true] });
-    (rng.below(8) == 0 && alone && ends).then_some(node)
+    (rng.below(3) == 0 && alone && ends).then_some(node)
 }
 
 /// What the path does to marks of congestion while it is sick.

@@ -35,6 +35,9 @@ pub(super) type Broken = (Invariant, String);
 /// The steps after which a run is endless.
 const STEPS_MAX: u64 = 400_000;
 
+/// How long a move waits for handshakes to be over.
+const REBIND_PAUSE: Duration = Duration::from_millis(20);
+
 /// What one run came to.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
@@ -379,6 +382,11 @@ impl<'a, B: Body> Run<'a, B> {
             host.connections().map(|(_, connection)| connection.life().is_established())
         };
         if lives(node).next().is_none() || !lives(0).chain(lives(1)).all(|is| is) {
+            if self.phase == Phase::Talking {
+                let later = self.world.now() + REBIND_PAUSE;
+                self.strangers.push((later, node, Hazard::Rebinding));
+                self.strangers.sort_by_key(|&(at, ..)| core::cmp::Reverse(at));
+            }
             return;
         }
         let moves = self.tally.hazards[Hazard::Rebinding as usize].hits;

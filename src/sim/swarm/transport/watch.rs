@@ -135,6 +135,9 @@ impl<B: Body> Watched<B> {
         let of_peer = self.names.iter().filter(|((address, _), _)| *address == old);
         let names: Vec<_> = of_peer.map(|(&(_, name), &id)| (name, id)).collect();
         self.peer_moved = true;
+        // A ticket is good for an IP address, whatever the port.
+        let tickets = self.accounts.entry(old).or_default().tickets.clone();
+        self.accounts.entry(new).or_default().tickets.extend(tickets);
         for (name, id) in names {
             self.names.insert((new, name), id);
             self.accounts.entry(new).or_default().moved.push(id);
