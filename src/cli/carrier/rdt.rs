@@ -352,7 +352,13 @@ impl Carrier for Rdt {
 
     fn has_work(&self) -> bool {
         let host = self.driver.endpoint();
-        let waits = |conn: &Conn| host.get(conn.id).is_some_and(|c| c.streams().has_data());
+        // Last words may be lost: who closes waits until they have arrived, as long as it lingers.
+        let waits = |conn: &Conn| {
+            host.get(conn.id).is_some_and(|connection| {
+                connection.streams().has_data()
+                    || conn.closing.is_some() && connection.recovery().in_flight_bytes() > 0
+            })
+        };
         self.conns.values().any(|conn| !conn.talk.out.is_empty() || waits(conn))
             || self.driver.has_work(self.clock.now())
     }

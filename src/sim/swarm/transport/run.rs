@@ -415,6 +415,8 @@ impl<'a, B: Body> Run<'a, B> {
             self.tally.hazards[hazard as usize].hits += 1;
         }
         host.recorded = Some(recorded);
+        // It may be a packet that was thought lost, and the sender hears of it before the next look.
+        check::taken(id, &self.world, &mut self.stage);
     }
 
     /// Goes on to the next phase when this one is over; whether the run is.
