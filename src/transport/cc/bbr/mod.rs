@@ -114,7 +114,8 @@ struct Undo {
     bounds: Bounds,
 }
 
-/// See the [module](self).
+/// BBR, version 3 (draft-ietf-ccwg-bbr): what is sent follows from a model of the path, how fast it
+/// delivers at most and how long its round trip is at least; losses only set bounds to it.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
