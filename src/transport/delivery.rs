@@ -35,7 +35,8 @@ pub struct Flight {
     pub in_flight_bytes: u64,
     /// Bytes taken for lost since.
     pub lost_bytes: u64,
-    /// Whether the application, or the peer's window, held sending up then.
+    /// Whether the application, or the peer's window, held sending up then: a window has proved nothing
+    /// by it and must not grow (RFC 9002 section 7.8).
     pub app_limited: bool,
 }
 

@@ -158,9 +158,7 @@ impl Connection {
             Packet::Data { frames, .. }
             | Packet::Accept { frames, .. }
             | Packet::Open { frames, .. } => {
-                let mut reader = Reader::new(frames);
-                core::iter::from_fn(|| Frame::decode(&mut reader).ok())
-                    .any(|frame| matches!(frame, Frame::Close { .. }))
+                Frame::each(frames).any(|frame| matches!(frame, Frame::Close { .. }))
             }
             Packet::Reset { token, .. } => Some(token) == self.peer_token,
             _ => false,

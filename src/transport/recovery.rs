@@ -250,7 +250,6 @@ impl Recovery {
             bytes: newly.bytes,
             growth_bytes: newly.growth_bytes,
             in_flight_bytes,
-            app_limited,
             largest,
             next: self.ledger.next(),
             rtt,

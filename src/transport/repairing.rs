@@ -128,9 +128,8 @@ impl Connection {
         let Some(recv) = self.repairing.recv.as_mut().filter(|_| self.life.is_alive()) else {
             return;
         };
-        let mut reader = Reader::new(frames);
         let mut sums = false;
-        while let Ok(frame) = Frame::decode(&mut reader) {
+        for frame in Frame::each(frames) {
             if let Frame::Repair { behind, span, stride, sum } = frame
                 && let Some(first) = number.checked_sub(behind)
             {
@@ -138,9 +137,6 @@ impl Connection {
                 let acks = &self.acks;
                 let has_arrived = |number| acks.is_copy(number);
                 recv.on_repair((first, span, stride), sum, has_arrived);
-            }
-            if reader.is_empty() {
-                break;
             }
         }
         if !sums {

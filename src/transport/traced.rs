@@ -14,7 +14,7 @@ use crate::{
             EcnState, Limit, LossCause, PacketKind, Phase, StreamChange, TransportEvent, Way,
         },
     },
-    wire::transport::{Frame, Packet, Reader, StreamId},
+    wire::transport::{Frame, Packet, StreamId},
 };
 
 /// What was last reported.
@@ -216,12 +216,7 @@ fn frames<'a>(packet: &Packet<'a>) -> impl Iterator<Item = Frame<'a>> + use<'a> 
         | Packet::Accept { frames, .. } => frames,
         _ => &[],
     };
-    let mut reader = Reader::new(frames);
-    core::iter::from_fn(
-        move || {
-            if reader.is_empty() { None } else { Frame::decode(&mut reader).ok() }
-        },
-    )
+    Frame::each(frames)
 }
 
 fn kinds(packet: &Packet<'_>) -> FrameKinds {

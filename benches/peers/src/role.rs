@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fs,
-    io::Write,
+    io::{Read, Write},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -85,6 +85,54 @@ pub fn tell(name: &str, value: impl std::fmt::Display) {
 
 pub fn tell_address(address: SocketAddr) {
     tell("address", address);
+}
+
+/// Takes bulk until it ends, and tells what came.
+pub fn take_bulk(stream: &mut impl Read, time: Duration) -> Done {
+    let mut space = vec![0; CHUNK];
+    let mut meter = Meter::default();
+    loop {
+        match stream.read(&mut space)? {
+            0 => break,
+            len => meter.took(len, time),
+        }
+    }
+    meter.report();
+    Ok(())
+}
+
+/// Sends bulk for so long, and tells what that took.
+pub fn send_bulk(stream: &mut impl Write, time: Duration) -> Done {
+    let chunk = vec![7; CHUNK];
+    let mut clock = SenderClock::start(time);
+    while clock.goes_on() {
+        stream.write_all(&chunk)?;
+    }
+    clock.report();
+    Ok(())
+}
+
+/// Sends pings back until they end.
+pub fn echo(stream: &mut (impl Read + Write)) -> Done {
+    let mut ping = [0; PING];
+    while stream.read_exact(&mut ping).is_ok() {
+        stream.write_all(&ping)?;
+    }
+    Ok(())
+}
+
+/// Sends pings, waits for each to come back, and tells how long that took.
+pub fn send_pings(stream: &mut (impl Read + Write), rounds: usize) -> Done {
+    let mut ping = [7; PING];
+    let mut times = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        let start = Instant::now();
+        stream.write_all(&ping)?;
+        stream.read_exact(&mut ping)?;
+        times.push(start.elapsed().as_nanos() as u64);
+    }
+    tell_rounds(times);
+    Ok(())
 }
 
 /// Counts what a receiver of bulk gets, from when the warm-up is over.

@@ -2,11 +2,7 @@
 //! `tokio` is `rdtp::net::tokio::Stream` on a runtime of one thread. Windows, buffers and datagrams
 //! are those of `rdtp`; with `+1472` what Ethernet gives.
 
-use std::{
-    io::{Read, Write},
-    net::SocketAddr,
-    time::Instant,
-};
+use std::{net::SocketAddr, time::Instant};
 
 use rdtp::{
     net::{
@@ -18,7 +14,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     rdt::{SOCKET_BUFFER, config},
-    role::{CHUNK, Done, Meter, PING, SenderClock, Work, tell_address, tell_rounds},
+    role::{
+        CHUNK, Done, Meter, PING, SenderClock, Work, echo, send_bulk, send_pings, take_bulk,
+        tell_address, tell_rounds,
+    },
 };
 
 pub fn listener(contender: &str, work: Work) -> ListenerBuilder {
@@ -47,25 +46,8 @@ pub fn server(contender: &str, work: Work) -> Done {
     tell_address(listener.local_addr()?);
     let (mut stream, _) = listener.accept()?;
     match work {
-        Work::Bulk(time) => {
-            let mut space = vec![0; CHUNK];
-            let mut meter = Meter::default();
-            loop {
-                match stream.read(&mut space)? {
-                    0 => break,
-                    len => meter.took(len, time),
-                }
-            }
-            meter.report();
-            Ok(())
-        }
-        Work::PingPong(_) => {
-            let mut ping = [0; PING];
-            while stream.read_exact(&mut ping).is_ok() {
-                stream.write_all(&ping)?;
-            }
-            Ok(())
-        }
+        Work::Bulk(time) => take_bulk(&mut stream, time),
+        Work::PingPong(_) => echo(&mut stream),
         Work::Connections(_) => not_this(work),
     }
 }
@@ -74,26 +56,10 @@ pub fn client(contender: &str, address: SocketAddr, work: Work) -> Done {
     let mut stream: Stream = connection(contender, work).connect_stream(address)?;
     match work {
         Work::Bulk(time) => {
-            let chunk = vec![7; CHUNK];
-            let mut clock = SenderClock::start(time);
-            while clock.goes_on() {
-                stream.write_all(&chunk)?;
-            }
-            clock.report();
+            send_bulk(&mut stream, time)?;
             Ok(stream.finish()?)
         }
-        Work::PingPong(rounds) => {
-            let mut ping = [7; PING];
-            let mut times = Vec::with_capacity(rounds);
-            for _ in 0..rounds {
-                let start = Instant::now();
-                stream.write_all(&ping)?;
-                stream.read_exact(&mut ping)?;
-                times.push(start.elapsed().as_nanos() as u64);
-            }
-            tell_rounds(times);
-            Ok(())
-        }
+        Work::PingPong(rounds) => send_pings(&mut stream, rounds),
         Work::Connections(_) => not_this(work),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use socket2::SockRef;
 
 use crate::role::{
-    CHUNK, Done, Meter, PING, SenderClock, Work, rss, tell, tell_address, tell_rounds,
+    Done, PING, Work, echo, rss, send_bulk, send_pings, take_bulk, tell, tell_address,
 };
 
 fn set_up(stream: &TcpStream, contender: &str) -> Done {
@@ -28,23 +28,12 @@ pub fn server(contender: &str, work: Work) -> Done {
         Work::Bulk(time) => {
             let (mut stream, _) = listener.accept()?;
             set_up(&stream, contender)?;
-            let mut space = vec![0; CHUNK];
-            let mut meter = Meter::default();
-            loop {
-                match stream.read(&mut space)? {
-                    0 => break,
-                    len => meter.took(len, time),
-                }
-            }
-            meter.report();
+            take_bulk(&mut stream, time)?;
         }
         Work::PingPong(_) => {
             let (mut stream, _) = listener.accept()?;
             set_up(&stream, contender)?;
-            let mut ping = [0; PING];
-            while stream.read_exact(&mut ping).is_ok() {
-                stream.write_all(&ping)?;
-            }
+            echo(&mut stream)?;
         }
         Work::Connections(count) => {
             let before = rss();
@@ -69,25 +58,12 @@ pub fn client(contender: &str, address: SocketAddr, work: Work) -> Done {
         Work::Bulk(time) => {
             let mut stream = TcpStream::connect(address)?;
             set_up(&stream, contender)?;
-            let chunk = vec![7; CHUNK];
-            let mut clock = SenderClock::start(time);
-            while clock.goes_on() {
-                stream.write_all(&chunk)?;
-            }
-            clock.report();
+            send_bulk(&mut stream, time)?;
         }
         Work::PingPong(rounds) => {
             let mut stream = TcpStream::connect(address)?;
             set_up(&stream, contender)?;
-            let mut ping = [7; PING];
-            let mut times = Vec::with_capacity(rounds);
-            for _ in 0..rounds {
-                let start = Instant::now();
-                stream.write_all(&ping)?;
-                stream.read_exact(&mut ping)?;
-                times.push(start.elapsed().as_nanos() as u64);
-            }
-            tell_rounds(times);
+            send_pings(&mut stream, rounds)?;
         }
         Work::Connections(count) => {
             let start = Instant::now();

@@ -351,6 +351,12 @@ pub(crate) fn secret() -> [u8; 16] {
     bytes
 }
 
+/// A number that nobody can guess.
+pub(crate) fn draw() -> u64 {
+    let bytes = secret();
+    u64::from_be_bytes(core::array::from_fn(|at| bytes[at]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,13 +376,19 @@ mod tests {
         }
     }
 
+    /// A server and a client of it.
+    fn both(over: Over, clock: Clock) -> [Box<dyn Carrier>; 2] {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let server = open(over, Side::Listen(any), None, clock).unwrap();
+        let client = open(over, Side::Call(server.local_addr()), None, clock).unwrap();
+        [server, client]
+    }
+
     /// Both sides of a carrier in one thread: what one sends the other gets, on both lanes.
     fn carries(over: &str) {
         let over: Over = over.parse().unwrap();
         let clock = Clock::start();
-        let any = "127.0.0.1:0".parse().unwrap();
-        let mut server = open(over, Side::Listen(any), None, clock).unwrap();
-        let mut client = open(over, Side::Call(server.local_addr()), None, clock).unwrap();
+        let [mut server, mut client] = both(over, clock);
         let there = client.connect().unwrap();
         let is_stream = client.wire() == Wire::Stream;
         let (mut here, mut sent, mut heard) = (None, false, Vec::new());
@@ -427,9 +439,7 @@ mod tests {
     fn holds(over: &str) {
         let over: Over = over.parse().unwrap();
         let clock = Clock::start();
-        let any = "127.0.0.1:0".parse().unwrap();
-        let mut server = open(over, Side::Listen(any), None, clock).unwrap();
-        let mut client = open(over, Side::Call(server.local_addr()), None, clock).unwrap();
+        let [mut server, mut client] = both(over, clock);
         let there = client.connect().unwrap();
         let (mut here, mut ready, mut news) = (None, Vec::new(), Vec::new());
         let (mut sent, mut heard, mut idle, mut held) = (0, 0, 0, true);

@@ -25,7 +25,7 @@ use rdtp::{
 use rustix::event::{PollFd, PollFlags};
 
 use super::{
-    Bad, Carrier, News, Side, Traffic, driver, lost, raw::poll_fd, refusals, relink, secret,
+    Bad, Carrier, News, Side, Traffic, draw, driver, lost, raw::poll_fd, refusals, relink, secret,
 };
 
 /// A lane asks for no more while so many bytes wait in front of its stream.
@@ -245,10 +245,8 @@ fn host(side: Side) -> Host {
         connections_max: 20_000,
         ..HostConfig::default()
     };
-    let random = secret();
-    let seed = Seed::new(u64::from_be_bytes(core::array::from_fn(|at| random[at])));
     // The configuration is a constant of this program, and a test of every carrier opens one.
-    Host::new(config, Secret::new(secret()), seed)
+    Host::new(config, Secret::new(secret()), Seed::new(draw()))
         .unwrap_or_else(|error| super::super::refuse(error))
 }
 

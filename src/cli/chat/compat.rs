@@ -42,10 +42,13 @@ fn carrier(
         return Err(Failure(format!("the originals speak tcp and udp, not {}", common.over)));
     }
     let carrier = match (original, side, common.over) {
-        (Original::S1, Side::Call(peer), Over::Udp) => {
-            let draw = u64::from_be_bytes(core::array::from_fn(|at| carrier::secret()[at]));
-            carrier::open_udp_from(8000..=9000, draw, peer, common.bad().as_ref(), clock)?
-        }
+        (Original::S1, Side::Call(peer), Over::Udp) => carrier::open_udp_from(
+            8000..=9000,
+            carrier::draw(),
+            peer,
+            common.bad().as_ref(),
+            clock,
+        )?,
         _ => carrier::open(common.over, side, common.bad(), clock)?,
     };
     if !original.has(carrier.wire()) {

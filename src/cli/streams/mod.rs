@@ -29,7 +29,7 @@ use rdtp::{
     wire::transport::ConnectionId,
 };
 
-use super::carrier::secret;
+use super::carrier::{draw, secret};
 
 /// With this code a sender closes that has heard the verdict.
 pub(crate) const DONE: u64 = 0;
@@ -74,9 +74,8 @@ impl Streams {
             connections_max: peers_max,
             ..HostConfig::default()
         };
-        let seed = u64::from_be_bytes(core::array::from_fn(|at| secret()[at]));
         Ok(Self {
-            host: Host::new(config, Secret::new(secret()), Seed::new(seed))?,
+            host: Host::new(config, Secret::new(secret()), Seed::new(draw()))?,
             calls: BTreeMap::new(),
             news: VecDeque::new(),
             readable: VecDeque::new(),

@@ -150,7 +150,7 @@ impl Controller for Cubic {
 
     fn on_ack(&mut self, ack: &AckSample) {
         let waited = ack.now - core::mem::replace(&mut self.heard_at, ack.now);
-        if ack.app_limited {
+        if ack.flight.app_limited {
             // Time in which nothing was tried does not count (section 5.8): the curve waits.
             if let Some(epoch) = &mut self.epoch {
                 epoch.start += waited;
@@ -239,7 +239,7 @@ fn cube_root(n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::cc::tests::{ack, rounds_from};
+    use crate::transport::cc::tests::{ack, resting, rounds_from};
 
     const MSS: u64 = 1000;
 
@@ -312,7 +312,7 @@ mod tests {
         rounds_from(&mut busy, 0, 10, 100);
         rounds_from(&mut idle, 0, 10, 100);
         for second in 2..60 {
-            idle.on_ack(&AckSample { app_limited: true, ..ack(1_000 * second, MSS, 100) });
+            idle.on_ack(&resting(ack(1_000 * second, MSS, 100)));
         }
         rounds_from(&mut busy, 1_000, 10, 100);
         rounds_from(&mut idle, 59_000, 10, 100);

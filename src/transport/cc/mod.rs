@@ -49,9 +49,6 @@ pub struct AckSample {
     pub growth_bytes: u64,
     /// Bytes on their way before it.
     pub in_flight_bytes: u64,
-    /// Whether the window was not what held sending up when the packet left: such a window has
-    /// proved nothing and must not grow (RFC 9002 section 7.8).
-    pub app_limited: bool,
     /// The highest packet number that it acknowledges.
     pub largest: u64,
     /// The number of the next packet to be sent.
@@ -265,7 +262,6 @@ mod tests {
             bytes,
             growth_bytes: bytes,
             in_flight_bytes: bytes,
-            app_limited: false,
             largest: 0,
             next: 0,
             rtt: Some(ms(rtt_ms)),
@@ -275,6 +271,11 @@ mod tests {
             delivered_bytes: bytes,
             flight: Flight::default(),
         }
+    }
+
+    /// The same of packets that left while the application held sending up.
+    pub(super) fn resting(ack: AckSample) -> AckSample {
+        AckSample { flight: Flight { app_limited: true, ..ack.flight }, ..ack }
     }
 
     /// Round trips in which the whole window is acknowledged packet by packet.

@@ -56,7 +56,7 @@ impl Controller for NewReno {
     }
 
     fn on_ack(&mut self, ack: &AckSample) {
-        if ack.app_limited {
+        if ack.flight.app_limited {
             return;
         }
         if self.window < self.ssthresh {
@@ -128,7 +128,7 @@ impl Controller for NewReno {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::cc::tests::{ack, rounds};
+    use crate::transport::cc::tests::{ack, resting, rounds};
 
     const MSS: u64 = 1000;
 
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn an_idle_application_proves_nothing() {
         let mut reno = NewReno::new(MSS);
-        reno.on_ack(&AckSample { app_limited: true, ..ack(0, 5 * MSS, 50) });
+        reno.on_ack(&resting(ack(0, 5 * MSS, 50)));
         assert_eq!(reno.window(), 10 * MSS);
     }
 

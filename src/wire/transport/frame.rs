@@ -209,6 +209,12 @@ pub(super) const FIN: u8 = 0x01;
 pub(super) const LEN: u8 = 0x02;
 
 impl<'a> Frame<'a> {
+    /// The frames of a packet, as far as they can be read.
+    pub fn each(frames: &'a [u8]) -> impl Iterator<Item = Self> + use<'a> {
+        let mut reader = Reader::new(frames);
+        core::iter::from_fn(move || Self::decode(&mut reader).ok())
+    }
+
     /// The next frame.
     pub fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let kind = reader.u8()?;

@@ -3,6 +3,7 @@
 use alloc::{format, string::String};
 
 use super::super::Invariant;
+use crate::rng::mix;
 
 /// What somebody said, told apart from what anybody else said: each stream has a key, each place its
 /// byte.
@@ -42,12 +43,9 @@ impl Voice {
     }
 }
 
-/// SplitMix64's output function (Steele, Lea and Flood, 2014).
+/// The word of SplitMix64 at this place (Steele, Lea and Flood, 2014).
 const fn scatter(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    mix(number.wrapping_add(0x9e37_79b9_7f4a_7c15))
 }
 
 /// How a direction ended for somebody.

@@ -92,8 +92,7 @@ impl Line {
 
     /// A packet arrived whose checksum is right.
     pub(super) fn on_arrived(&mut self, frames: &[u8]) {
-        let mut reader = Reader::new(frames);
-        while let Ok(frame) = Frame::decode(&mut reader) {
+        for frame in Frame::each(frames) {
             match frame {
                 Frame::MaxData(max) => self.limits.data = self.limits.data.max(max),
                 Frame::MaxStreams(max) => self.limits.streams = self.limits.streams.max(max),
@@ -102,9 +101,6 @@ impl Line {
                     *limit = max.max(*limit);
                 }
                 _ => {}
-            }
-            if reader.is_empty() {
-                break;
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     endpoint::{Disposition, Endpoint, RecvMeta, Transmit},
     time::Instant,
     transport::{cc::Algorithm, host::HostConfig, host::HostEvent, pacer::Pacer},
-    wire::transport::{ConnectionId, Frame, Packet, Params, Reader},
+    wire::transport::{ConnectionId, Frame, Packet, Params},
 };
 
 type Broken = (Invariant, String);
@@ -211,7 +211,7 @@ impl<B: Body> Watched<B> {
                 }
                 // Wherever it comes from, it answers for where the challenge went (RFC 9000 section
                 // 8.2.3).
-                if has_frame(frames, |frame| matches!(frame, Frame::PathResponse(_))) {
+                if Frame::each(frames).any(|frame| matches!(frame, Frame::PathResponse(_))) {
                     let all = self.accounts.values_mut();
                     all.for_each(|account| account.moved.retain(|&id| id != to));
                 }
@@ -399,29 +399,12 @@ impl<B: Body> Watched<B> {
     }
 }
 
-/// Whether a packet holds a frame of that kind.
-fn has_frame(frames: &[u8], is_it: impl Fn(&Frame<'_>) -> bool) -> bool {
-    let mut reader = Reader::new(frames);
-    while let Ok(frame) = Frame::decode(&mut reader) {
-        if is_it(&frame) {
-            return true;
-        }
-        if reader.is_empty() {
-            break;
-        }
-    }
-    false
-}
-
 /// The ticket that a packet holds.
 fn ticket(frames: &[u8]) -> Option<&[u8]> {
-    let mut reader = Reader::new(frames);
-    while !reader.is_empty() {
-        if let Frame::Ticket(ticket) = Frame::decode(&mut reader).ok()? {
-            return Some(ticket);
-        }
-    }
-    None
+    Frame::each(frames).find_map(|frame| match frame {
+        Frame::Ticket(ticket) => Some(ticket),
+        _ => None,
+    })
 }
 
 impl<B: Body> Endpoint for Watched<B> {

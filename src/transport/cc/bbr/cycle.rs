@@ -8,6 +8,7 @@ use super::{
     model::hundredths,
 };
 use crate::{
+    rng::mix,
     time::{Instant, nanos},
     transport::cc::{AckSample, Flight, LostPacket},
 };
@@ -82,11 +83,7 @@ impl Bbr {
     /// PickProbeWait: flows that share a path must not probe together for ever. There is no chance
     /// here; the nanosecond and the byte at which a flow gets here differ as well as any.
     fn pick_wait(&mut self, now: Instant, delivered_bytes: u64) {
-        let mut mixed = now.as_nanos() ^ delivered_bytes.rotate_left(32);
-        // The finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
+        let mixed = mix(now.as_nanos() ^ delivered_bytes.rotate_left(32));
         self.cycle.rounds_since_probe = mixed & 1;
         self.cycle.wait = WAIT + Duration::from_nanos((mixed >> 1) % nanos(WAIT_SPREAD));
     }

@@ -43,7 +43,6 @@ impl Path {
                 bytes: MSS,
                 growth_bytes: MSS,
                 in_flight_bytes,
-                app_limited: self.app_limited,
                 largest: self.number,
                 next: self.number + packets,
                 rtt: Some(self.rtt),
