@@ -88,6 +88,8 @@ pub mod quantity;
 pub mod rng;
 pub mod seq;
 pub mod sim;
+#[cfg(feature = "net")]
+mod sys;
 pub mod time;
 pub mod trace;
 pub mod transport;

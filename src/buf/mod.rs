@@ -11,4 +11,4 @@ mod send;
 
 pub use ranges::{Descent, RangeSet, RangesFull};
 pub use recv::{InsertError, RecvBuffer};
-pub use send::{SendBuffer, WholeSlot};
+pub use send::{SendBuffer, SlotSpace, WholeSlot};

@@ -58,12 +58,18 @@ impl RangeSet {
         if new.is_empty() {
             return Ok(0);
         }
-        // Nearly everything comes in order.
-        if let Some(last) = self.ranges.last_mut()
-            && last.end == new.start
-        {
-            last.end = new.end;
-            return Ok(len(&new));
+        // Nearly everything comes in order, or right behind a gap.
+        let is_full = self.ranges.len() >= self.ranges_max;
+        match self.ranges.last_mut() {
+            Some(last) if last.end == new.start => {
+                last.end = new.end;
+                return Ok(len(&new));
+            }
+            Some(last) if last.end < new.start && !is_full => {
+                self.ranges.push(new.clone());
+                return Ok(len(&new));
+            }
+            _ => {}
         }
         // Those that touch `new` or overlap it merge with it.
         let from = self.ranges.partition_point(|range| range.end < new.start);
@@ -127,8 +133,11 @@ impl RangeSet {
         if self.ranges.first().is_none_or(|first| first.start >= bound) {
             return;
         }
-        let gone = self.ranges.partition_point(|range| range.end <= bound);
-        self.ranges.drain(..gone);
+        // Nearly always the bound has moved on a little, within the lowest range.
+        if self.ranges.first().is_some_and(|first| first.end <= bound) {
+            let gone = self.ranges.partition_point(|range| range.end <= bound);
+            self.ranges.drain(..gone);
+        }
         if let Some(first) = self.ranges.first_mut() {
             first.start = first.start.max(bound);
         }
@@ -198,6 +207,10 @@ impl RangeSet {
 
     /// Whether it has `number`.
     pub fn contains(&self, number: u64) -> bool {
+        // Mostly it is asked about numbers beyond all others.
+        if let Some(last) = self.ranges.last().filter(|last| last.start <= number) {
+            return number < last.end;
+        }
         let at = self.ranges.partition_point(|range| range.end <= number);
         self.ranges.get(at).is_some_and(|range| range.start <= number)
     }

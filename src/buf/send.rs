@@ -89,6 +89,29 @@ pub struct WholeSlot {
     pub bytes: Range<u64>,
 }
 
+impl WholeSlot {
+    /// Bytes of payload.
+    pub const fn len(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
+
+    /// Whether it has none: it has.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A slot that is being sent: where its header goes, and what is known of its payload.
+#[derive(Debug)]
+pub struct SlotSpace<'a> {
+    /// Room for a header; its end lies right before the payload.
+    pub head: &'a mut [u8],
+    /// Bytes of payload.
+    pub len: usize,
+    /// The payload's CRC-32C.
+    pub code: u32,
+}
+
 /// From here on a place in the stream takes eight bytes in a header instead of four.
 const FAR: u64 = 1 << 30;
 /// By how many bytes slots from there on are smaller, so that the packet has the same length.
@@ -254,27 +277,19 @@ impl SendBuffer {
         whole.then(|| WholeSlot { number, bytes: slot.start..slot.end() })
     }
 
-    /// A slot that [`next_slot`](Self::next_slot) has shown is on its way. Returns room for a header
-    /// of `header` bytes, right before the payload, the payload's length and its CRC-32C.
-    pub fn take_slot(
-        &mut self,
-        whole: &WholeSlot,
-        header: usize,
-    ) -> Option<(&mut [u8], usize, u32)> {
-        let len = whole.bytes.end - whole.bytes.start;
+    /// A slot that [`next_slot`](Self::next_slot) has shown is on its way.
+    pub fn take_slot(&mut self, whole: &WholeSlot) -> Option<SlotSpace<'_>> {
         if self.lost.is_empty() {
             self.next = whole.bytes.end;
             self.cursor = whole.number + 1;
         } else {
-            self.lost.take_lowest(len);
+            self.lost.take_lowest(whole.len());
         }
-        let at = usize::try_from(whole.number - self.released).ok()?;
-        let slot = self.slots.get_mut(at)?;
-        let (head, payload) = slot.bytes.split_at_mut(self.headroom);
-        let payload = &payload[..slot.len];
-        let code = *slot.code.get_or_insert_with(|| crc32c::compute([payload]));
-        let from = head.len().checked_sub(header)?;
-        Some((&mut head[from..], slot.len, code))
+        let at = usize::try_from(whole.number.checked_sub(self.released)?).ok()?;
+        let Slot { bytes, len, code, .. } = self.slots.get_mut(at)?;
+        let (head, payload) = bytes.split_at_mut(self.headroom);
+        let code = *code.get_or_insert_with(|| crc32c::compute([&payload[..*len]]));
+        Some(SlotSpace { head, len: *len, code })
     }
 
     /// A slot as a packet: `header` bytes of what was written before it, and its payload.
@@ -463,9 +478,9 @@ mod tests {
                     }
                     1 if buffer.next_slot(u64::MAX).is_some() => {
                         let whole = buffer.next_slot(u64::MAX).unwrap();
-                        let (head, len, code) = buffer.take_slot(&whole, 7).unwrap();
-                        head.copy_from_slice(b"header!");
-                        prop_assert_eq!(len as u64, whole.bytes.end - whole.bytes.start);
+                        let SlotSpace { head, len, code } = buffer.take_slot(&whole).unwrap();
+                        head[headroom - 7..].copy_from_slice(b"header!");
+                        prop_assert_eq!(len as u64, whole.len());
                         let packet = buffer.packet(whole.number, 7).to_vec();
                         let (head, payload) = packet.split_at(7);
                         prop_assert_eq!(head, b"header!");
@@ -568,14 +583,14 @@ mod tests {
         let second = WholeSlot { number: 1, bytes: 10..20 };
         assert_eq!(buffer.next_slot(19), None, "beyond the peer's window");
         assert_eq!(buffer.next_slot(20), Some(second.clone()));
-        assert!(buffer.take_slot(&second, 3).is_some());
+        assert!(buffer.take_slot(&second).is_some());
         assert_eq!(buffer.take(4), Some(20..24));
         assert_eq!(buffer.next_slot(99), None, "in the middle of a slot");
         assert_eq!(buffer.take(100), Some(24..30));
         assert_eq!(buffer.next_slot(99), None, "not full");
         buffer.lost(10..20);
         assert_eq!(buffer.next_slot(0), Some(second.clone()), "again, whatever the window says");
-        assert!(buffer.take_slot(&second, 4).is_some());
+        assert!(buffer.take_slot(&second).is_some());
         buffer.acked(0..20);
         buffer.lost(20..24);
         assert_eq!(buffer.next_slot(99), None, "a part of one");
@@ -591,7 +606,7 @@ mod tests {
         for _ in 0..FAR >> 16 {
             buffer.write(&chunk);
             let whole = buffer.next_slot(u64::MAX).unwrap();
-            buffer.take_slot(&whole, 4);
+            buffer.take_slot(&whole);
             buffer.acked(whole.bytes);
         }
         assert_eq!(buffer.reserve().len(), (1 << 16) - FAR_BYTES);

@@ -9,8 +9,8 @@ use rustix::{fd::AsFd, io::Errno};
 use super::{
     Socket,
     socket::{canonical, is_from_the_network, is_too_long},
-    sys::{Inbox, Outgoing},
 };
+use crate::sys::udp::{Inbox, Outgoing};
 
 /// How far [`Socket::send_batches`] came before the send buffer was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,8 @@ use rustix::fd::BorrowedFd;
 use super::*;
 use crate::{
     ecn::Ecn,
-    net::{
-        Capabilities, Clock, Interest, SocketConfig,
-        sys::{Arrival, System},
-        wait,
-    },
+    net::{Capabilities, Clock, Interest, SocketConfig, wait},
+    sys::udp::{Arrival, System},
 };
 
 /// Says what it is told to, call by call, and keeps what it was given.

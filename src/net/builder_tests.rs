@@ -10,7 +10,7 @@ use std::{
 use rustix::{fd::BorrowedFd, io::Errno};
 
 use super::*;
-use crate::net::sys::{Capabilities, Inbox, Outgoing, Plain, System};
+use crate::sys::udp::{Capabilities, Inbox, Outgoing, Plain, System};
 
 /// Every so many calls fail, after the first few that open the connection.
 const EVERY: usize = 7;

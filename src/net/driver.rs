@@ -6,7 +6,6 @@ use std::io::{self, IoSlice};
 
 use super::{
     spin::Spin,
-    sys::{Inbox, MESSAGES_MAX, Outgoing},
     unsent::{Lies, Unsent},
     waker::Wakeups,
 };
@@ -15,6 +14,7 @@ use crate::{
     endpoint::{Disposition, Endpoint, Offer, RecvMeta},
     link::{Delivery, Link, LinkConfig},
     net::{Clock, Interest, Sent, Socket, Waker, wait},
+    sys::udp::{Inbox, MESSAGES_MAX, Outgoing},
     time::Instant,
     trace::{NodeId, Observer, Place, Record, TraceEvent},
 };

@@ -33,13 +33,13 @@ mod proxy;
 mod socket;
 mod spin;
 mod stream;
-mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod unsent;
 mod wait;
 mod waker;
 
+pub use crate::sys::udp::Capabilities;
 pub use builder::{ConnectionBuilder, ListenerBuilder};
 pub use clock::Clock;
 pub use connection::Connection;
@@ -50,6 +50,5 @@ pub use loopback::{Loopback, LoopbackError, LoopbackReport, LoopbackRun};
 pub use proxy::{Proxy, ProxyConfig, ProxyStats};
 pub use socket::{BufferShortfall, Sent, Socket, SocketConfig, SocketStats};
 pub use stream::Stream;
-pub use sys::Capabilities;
 pub use wait::{Interest, wait};
 pub use waker::Waker;

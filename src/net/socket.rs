@@ -10,7 +10,7 @@ use std::{io, net::UdpSocket};
 use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::sys::{
+use crate::sys::udp::{
     Best, Capabilities, Plain, System, forbid_fragments, force_buffer, keep_errors, steer_by_id,
     take_error,
 };

@@ -3,8 +3,8 @@
 use core::ops::Range;
 use std::io::IoSlice;
 
-use super::{Socket, sys::Outgoing};
-use crate::endpoint::Transmit;
+use super::Socket;
+use crate::{endpoint::Transmit, sys::udp::Outgoing};
 
 /// A batch, or what is left of it, that the socket has not taken.
 #[derive(Clone, Debug)]

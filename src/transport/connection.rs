@@ -536,6 +536,11 @@ impl Connection {
         self.path.address()
     }
 
+    /// How often the peer has moved.
+    pub(super) const fn moves(&self) -> u32 {
+        self.path.moves()
+    }
+
     /// What the peer calls this side.
     pub const fn local_id(&self) -> ConnectionId {
         self.identity.id

@@ -68,6 +68,16 @@ impl EcnPath {
         }
     }
 
+    /// How many packets have that mark.
+    pub const fn run_max(&self) -> u64 {
+        match self.state {
+            EcnState::Testing if self.tested < TEST_PACKETS && !self.paused => {
+                (TEST_PACKETS - self.tested) as u64
+            }
+            _ => u64::MAX,
+        }
+    }
+
     /// What is known.
     pub const fn state(&self) -> EcnState {
         self.state

@@ -91,7 +91,8 @@ impl Connection {
         reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
     ) -> Disposition {
         let is_data = matches!(packet, Packet::Data { .. });
-        if meta.source != self.path.address() && !(self.acceptor && is_data) {
+        let at_home = meta.source == self.path.address();
+        if !at_home && !(self.acceptor && is_data) {
             return self.refuse("from another address");
         }
         if !self.life.is_alive() {
@@ -121,24 +122,40 @@ impl Connection {
         if disposition == Disposition::Accepted {
             self.counted.datagrams_received += 1;
             self.counted.bytes_received += bytes as u64;
-            // Only who has read what we sent can use the ID that we chose.
             if self.acceptor
                 && let Packet::Data { number, .. } = *packet
             {
-                if meta.source == self.path.address() {
-                    self.validation.trust();
-                }
-                if self.life.on_heard() {
-                    self.recovery.begin_skipping(Seed::new(self.identity.secret));
-                    self.events.push_back(Event::Connected);
-                    self.release();
-                }
-                let number = self.whole_number(number);
-                let newest = highest.is_none_or(|highest| number > highest);
-                self.path.on_packet(now, meta.source, number, newest, bytes);
+                self.on_data_packet(now, meta, number, highest, bytes);
             }
         }
         disposition
+    }
+
+    /// A data packet was taken, on the side that accepted. Only who has read what we sent can use the
+    /// ID that we chose.
+    fn on_data_packet(
+        &mut self,
+        now: Instant,
+        meta: RecvMeta,
+        number: u32,
+        highest: Option<u64>,
+        bytes: usize,
+    ) {
+        let at_home = meta.source == self.path.address();
+        if at_home {
+            self.validation.trust();
+        }
+        if self.life.on_heard() {
+            self.recovery.begin_skipping(Seed::new(self.identity.secret));
+            self.events.push_back(Event::Connected);
+            self.release();
+        }
+        if at_home && self.path.candidate().is_none() {
+            return;
+        }
+        let number = self.whole_number(number);
+        let newest = highest.is_none_or(|highest| number > highest);
+        self.path.on_packet(now, meta.source, number, newest, bytes);
     }
 
     /// The number of which a data packet carries the low half.

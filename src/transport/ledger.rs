@@ -175,9 +175,12 @@ impl Ledger {
     fn place(&self, number: u64) -> usize {
         let Some(front) = self.entries.front() else { return 0 };
         let ahead = usize::try_from(number.saturating_sub(front.number)).unwrap_or(usize::MAX);
-        // Numbers that were left out are few, and mostly there is none.
-        match self.entries.get(ahead) {
-            Some(entry) if entry.number == number => ahead,
+        // Numbers that were left out are few: mostly there is none, or all of them are before it.
+        let at = ahead.min(self.entries.len() - 1);
+        let left_out = self.entries[at].number.saturating_sub(number);
+        let at = usize::try_from(left_out).ok().and_then(|left_out| at.checked_sub(left_out));
+        match at {
+            Some(at) if self.entries[at].number == number => at,
             _ => self.entries.partition_point(|entry| entry.number < number),
         }
     }
@@ -234,6 +237,29 @@ impl Ledger {
         Some(before)
     }
 
+    /// Says that the peer has a packet, and hands out what it held. Returns what was known of it until
+    /// then; `None` when that was already known.
+    pub fn acknowledge(
+        &mut self,
+        number: u64,
+        mut each: impl FnMut(&Content),
+    ) -> Option<(Sent, Fate)> {
+        let at = self.index(number)?;
+        let entry = &mut self.entries[at];
+        let before = core::mem::replace(&mut entry.fate, Fate::Acked);
+        if before == Fate::Acked {
+            return None;
+        }
+        if before == Fate::Flying {
+            self.in_flight_bytes -= u64::from(entry.sent.bytes);
+            self.flying -= 1;
+        }
+        let start = entry.start.wrapping_sub(self.dropped) as usize;
+        let end = start + usize::from(entry.contents);
+        (start..end).filter_map(|at| self.contents.get(at)).for_each(&mut each);
+        Some((entry.sent, before))
+    }
+
     /// Drops packets from the front that are acknowledged, and lost ones that left before `before`.
     pub fn forget(&mut self, before: Instant) {
         while let Some(entry) = self.entries.front() {
@@ -261,7 +287,7 @@ impl Ledger {
     fn pop(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.quiet -= usize::from(!entry.sent.eliciting);
-        self.contents.drain(..usize::from(entry.contents));
+        (0..entry.contents).for_each(|_| _ = self.contents.pop_front());
         self.dropped = self.dropped.wrapping_add(u32::from(entry.contents));
     }
 

@@ -19,6 +19,7 @@ use crate::{
             ConnectionId, DATA_HEADER_BYTES, Frame, Packet, StreamId, Writer, seal_head,
             truncate_number,
         },
+        varint,
     },
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -26,14 +27,16 @@ use alloc::{boxed::Box, vec::Vec};
 /// Bytes of one run at most: what one message of the system can hold.
 const RUN_BYTES_MAX: usize = 65_487;
 
-/// A packet that lies in a stream.
+/// Packets that lie in a stream, one behind the other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LentPacket {
+pub(super) struct LentRun {
     /// Which stream.
-    pub(super) stream: StreamId,
-    /// Which of its slots, from the beginning.
-    slot: u64,
-    /// Bytes of its header.
+    stream: StreamId,
+    /// The first of its slots, counted from the beginning.
+    first: u64,
+    /// How many slots.
+    count: usize,
+    /// Bytes of the header before each.
     header: usize,
 }
 
@@ -49,7 +52,7 @@ impl Connection {
         &mut self,
         now: Instant,
         batch: &mut Batch<'_>,
-        lent: &mut Vec<LentPacket>,
+        lent: &mut Vec<LentRun>,
     ) -> Option<Offer> {
         if let Some(probe) = self.poll_mtu_probe(now, batch) {
             return Some(Offer::Written(probe));
@@ -62,32 +65,32 @@ impl Connection {
 
     /// Takes the next packets, as far as they are whole slots of one stream of one length and may
     /// leave now. Where they lie is added to `lent`.
-    fn lend(&mut self, now: Instant, lent: &mut Vec<LentPacket>) -> Option<Transmit> {
+    fn lend(&mut self, now: Instant, lent: &mut Vec<LentRun>) -> Option<Transmit> {
         if !self.lends_only(now) {
             return None;
         }
         let (ecn, longest) = (self.recovery.ecn().mark(), self.packet_bytes());
         let (mut size, mut count, mut segment) = (0, 0, 0);
         let mut stream = None;
-        while count < Batch::SEGMENTS_MAX
-            && self.has_room()
-            && self.recovery.has_tokens()
-            && self.recovery.ecn().mark() == ecn
-        {
+        while count < Batch::SEGMENTS_MAX && self.recovery.ecn().mark() == ecn {
             let Some(next) = self.streams.next_slot() else { break };
             let header =
                 DATA_HEADER_BYTES + Frame::last_stream_header(next.id, next.whole.bytes.start);
-            let payload = next.whole.bytes.end - next.whole.bytes.start;
-            let len = header + usize::try_from(payload).unwrap_or(usize::MAX);
-            let fits = len <= longest && (count == 0 || size + len <= RUN_BYTES_MAX);
+            let len = header + usize::try_from(next.whole.len()).unwrap_or(usize::MAX);
             let same = count == 0 || (len == segment && stream == Some(next.id));
-            if !fits || !same || !self.send_slot(now, &next, header) {
+            let fit = (RUN_BYTES_MAX.saturating_sub(size) / len).max(usize::from(count == 0));
+            let count_max = fit.min(Batch::SEGMENTS_MAX - count).min(self.run_max(len));
+            if len > longest || !same || count_max == 0 {
                 break;
             }
-            lent.push(LentPacket { stream: next.id, slot: next.whole.number, header });
+            let run = self.send_run(now, &next, header, count_max);
+            if run.count == 0 {
+                break;
+            }
+            lent.push(run);
             (segment, stream) = (len, Some(next.id));
-            size += len;
-            count += 1;
+            size += len * run.count;
+            count += run.count;
         }
         self.streams.end_turn(stream?);
         self.asked_at = if self.heard_at >= self.asked_at { now } else { self.asked_at };
@@ -130,37 +133,86 @@ impl Connection {
         self.paced_until.is_none()
     }
 
-    /// Puts a header before a slot, and remembers that it left.
-    fn send_slot(&mut self, now: Instant, next: &NextSlot, header: usize) -> bool {
-        let NextSlot { id, whole } = next;
-        let number = self.recovery.next();
-        let Some(space) = self.streams.take_slot(next, header) else { return false };
-        let head = space.head;
-        let mut writer = Writer::new(head);
-        write_head(self.remote_id, number, *id, whole.bytes.start, &mut writer);
-        if self.join.as_ref().is_none_or(|join| join.tail_bytes() != space.len) {
-            self.join = Some(Box::new(Join::new(space.len)));
-        }
-        if let Some(join) = &self.join {
-            seal_head(head, space.code, join);
-        }
-        let len = header + space.len;
-        let content = Content::Stream { id: *id, bytes: whole.bytes.clone(), fin: false };
-        self.recovery.on_sent(now, len, true, [content]);
+    /// How many packets of `len` bytes may leave now.
+    fn run_max(&self, len: usize) -> usize {
+        let longest = self.recovery.pmtud().packet_bytes() as u64;
+        usize::try_from(self.recovery.run_max(len as u64, longest)).unwrap_or(usize::MAX)
+    }
+
+    /// Puts headers before slots, and remembers that they left.
+    fn send_run(
+        &mut self,
+        now: Instant,
+        next: &NextSlot,
+        header: usize,
+        count_max: usize,
+    ) -> LentRun {
+        let (id, first, start) = (next.id, next.whole.number, next.whole.bytes.start);
+        let payload = usize::try_from(next.whole.len()).unwrap_or(usize::MAX);
+        let join = match &mut self.join {
+            Some(join) if join.tail_bytes() == payload => join,
+            join => join.insert(Box::new(Join::new(payload))),
+        };
+        let mut head = Head::new(self.remote_id, id, start);
+        let before = self.recovery.next();
+        let recovery = &mut self.recovery;
+        let below = varint::longer_from(start);
+        let count = self.streams.take_slots(next, below, count_max, |start, space| {
+            let from = space.head.len() - header;
+            let bytes = &mut space.head[from..];
+            bytes.copy_from_slice(head.at(recovery.next(), start));
+            seal_head(bytes, space.code, join);
+            let content =
+                Content::Stream { id, bytes: start..start + space.len as u64, fin: false };
+            recovery.on_sent(now, header + space.len, true, [content]);
+        });
+        let run = LentRun { stream: id, first, count, header };
         if self.recovery.tracer.is_on() {
-            let packet = self.streams.packet(*id, whole.number, header).to_vec();
-            self.trace_sent(number, true, false, &packet);
+            self.trace_run(before, &run);
         }
-        true
+        run
     }
 
-    /// The bytes of a packet that was lent.
-    pub(super) fn lent(&self, packet: &LentPacket) -> &[u8] {
-        self.streams.packet(packet.stream, packet.slot, packet.header)
+    fn trace_run(&mut self, first: u64, run: &LentRun) {
+        let packets: Vec<_> = self.lent(run).map(<[u8]>::to_vec).collect();
+        for (number, packet) in (first..).zip(&packets) {
+            self.trace_sent(number, true, false, packet);
+        }
+    }
+
+    /// The packets of a run that was lent.
+    pub(super) fn lent(&self, run: &LentRun) -> impl Iterator<Item = &[u8]> {
+        self.streams.packets(run.stream, run.first, run.count, run.header)
     }
 }
 
-fn write_head(to: ConnectionId, number: u64, id: StreamId, offset: u64, writer: &mut Writer<'_>) {
-    Packet::Data { to, number: truncate_number(number), frames: &[] }.encode(writer);
-    Frame::write_stream_header(id, offset, None, false, writer);
+/// The header of a data packet that holds bytes of a stream and nothing else. What differs between
+/// packets that follow each other is put in its place.
+struct Head {
+    bytes: [u8; HEAD_BYTES_MAX],
+    len: usize,
+    offset_at: usize,
 }
+
+impl Head {
+    fn new(to: ConnectionId, id: StreamId, offset: u64) -> Self {
+        let mut bytes = [0; HEAD_BYTES_MAX];
+        let mut writer = Writer::new(&mut bytes);
+        Packet::Data { to, number: 0, frames: &[] }.encode(&mut writer);
+        Frame::write_stream_header(id, offset, None, false, &mut writer);
+        let len = writer.len();
+        Self { bytes, len, offset_at: len - varint::len(offset) }
+    }
+
+    /// The header of the packet with this number, for bytes from `offset` on, a place that takes as
+    /// many bytes as the first.
+    fn at(&mut self, number: u64, offset: u64) -> &[u8] {
+        self.bytes[DATA_HEADER_BYTES - 4..DATA_HEADER_BYTES]
+            .copy_from_slice(&truncate_number(number).to_be_bytes());
+        varint::encode(offset, &mut self.bytes[self.offset_at..self.len]);
+        &self.bytes[..self.len]
+    }
+}
+
+/// A data packet's header, and that of a stream's frame: its kind and two integers.
+const HEAD_BYTES_MAX: usize = DATA_HEADER_BYTES + 1 + 8 + 8;

@@ -30,8 +30,9 @@ const PROBING_PACKETS: u64 = 4;
 /// spare the peer's processor and the way back).
 const ACKS_PER_WINDOW: u64 = 4;
 const ACK_THRESHOLD_MAX: u64 = 10;
-/// ACKs of a second for which more packets than that may wait.
-const ACKS_PER_SECOND: u64 = 20_000;
+/// ACKs of a second for which more packets than that may wait: they cost the receiver a third of its
+/// calls.
+const ACKS_PER_SECOND: u64 = 10_000;
 
 /// What the next packet is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -77,10 +77,9 @@ impl Pacer {
         Err(now + wait)
     }
 
-    /// Whether there is still something for a packet of `mss` bytes of what the last
-    /// [`check`](Self::check) found.
-    pub const fn has_tokens(&self, mss: u64) -> bool {
-        self.tokens >= mss
+    /// How many packets of `bytes` each may leave of what the last [`check`](Self::check) found.
+    pub fn run_max(&self, bytes: u64, mss: u64) -> u64 {
+        self.tokens.checked_sub(mss).map_or(0, |more| more / bytes.max(1) + 1)
     }
 
     /// A packet of `bytes` left.

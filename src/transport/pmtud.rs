@@ -319,6 +319,13 @@ impl Pmtud {
 impl Suspicions {
     /// Remembers that a packet arrived, if that says more than what is known.
     fn note_arrival(&mut self, number: u64, bytes: u32) {
+        // Mostly it is one more of those that came last.
+        if let [.., last] = &mut self.arrived[..]
+            && last.bytes == bytes
+        {
+            last.number = last.number.max(number);
+            return;
+        }
         if self.arrived.iter().any(|other| other.number >= number && other.bytes >= bytes) {
             return;
         }

@@ -6,6 +6,7 @@
 
 mod path;
 mod questions;
+mod run;
 mod start;
 
 use alloc::{boxed::Box, vec::Vec};
@@ -192,12 +193,11 @@ impl Recovery {
 
     /// Leaves the next number out, when it is time.
     fn leave_out(&mut self) {
-        let window = self.window() / self.mss;
-        if let Some(skips) = &mut self.skips
-            && skips.take(self.ledger.next(), window)
-        {
+        let Some(mut skips) = self.skips else { return };
+        if skips.take(self.ledger.next(), || self.window() / self.mss) {
             self.ledger.skip();
         }
+        self.skips = Some(skips);
     }
 
     /// Takes an ACK that the peer held back for at most `delay_max`. What it settles is added to
@@ -305,12 +305,8 @@ impl Recovery {
     fn take(&mut self, now: Instant, number: u64, newly: &mut Newly, settled: &mut Settled) {
         // By how much a later one that is acknowledged already was ahead.
         let ahead = self.largest_acked.and_then(|largest| largest.checked_sub(number));
-        let Some((&sent, fate)) = self.ledger.get(number) else { return };
-        if fate == Fate::Acked {
-            return;
-        }
-        self.ledger.set(number, Fate::Acked);
-        self.ledger.contents(number).for_each(|content| settled.add_acked(content));
+        let each = |content: &Content| settled.add_acked(content);
+        let Some((sent, fate)) = self.ledger.acknowledge(number, each) else { return };
         newly.marked += u64::from(sent.marked);
         if sent.eliciting {
             self.pmtud.on_acked(now, number, sent.bytes as usize);
@@ -556,11 +552,6 @@ impl Recovery {
         }
         let rate = self.pacing_rate();
         self.pacer.check(now, rate, self.mss)
-    }
-
-    /// Whether another packet may follow one that [`pace`](Self::pace) let out at the same time.
-    pub(super) const fn has_tokens(&self) -> bool {
-        self.pacer.has_tokens(self.mss)
     }
 
     /// Bytes a second at which packets leave: the controller's wish, or a window spread over a round

@@ -34,19 +34,24 @@ impl Skips {
     }
 
     /// A packet leaves with the number `next`, or with the one after it: true if `next` is left out.
-    /// `window` is the window in packets.
-    pub fn take(&mut self, next: u64, window: u64) -> bool {
+    /// `window` gives the window in packets.
+    pub fn take(&mut self, next: u64, window: impl FnOnce() -> u64) -> bool {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             return false;
         }
-        let span = window.clamp(SPAN_MIN, SPAN_MAX);
+        let span = window().clamp(SPAN_MIN, SPAN_MAX);
         self.count = self.count.wrapping_add(1);
         let within = self.seed.index(self.count.into()).rng().below(span / 2);
         self.left = u32::try_from(span / 2 + within).unwrap_or(u32::MAX);
         self.skipped.rotate_right(1);
         self.skipped[0] = next;
         true
+    }
+
+    /// Packets that leave before the next number is left out.
+    pub const fn packets_left(&self) -> u64 {
+        self.left as u64 + 1
     }
 
     /// Whether one of these numbers was left out.
@@ -69,7 +74,7 @@ mod tests {
         let mut skips = Skips::new(Seed::new(seed));
         let (mut next, mut out) = (0, alloc::vec::Vec::new());
         for _ in 0..packets {
-            if skips.take(next, window) {
+            if skips.take(next, || window) {
                 out.push(next);
                 next += 1;
             }
@@ -97,7 +102,7 @@ mod tests {
     #[test]
     fn the_latest_are_known() {
         let mut skips = Skips::new(Seed::new(1));
-        let numbers: alloc::vec::Vec<_> = (0..1000).filter(|&next| skips.take(next, 16)).collect();
+        let numbers: alloc::vec::Vec<_> = (0..1000).filter(|&next| skips.take(next, || 16)).collect();
         for number in &numbers[numbers.len() - KEPT..] {
             assert!(skips.contains(&(*number..number + 1)) && !skips.contains(&(*number..*number)));
         }

@@ -17,26 +17,36 @@ pub(crate) const fn len(value: u64) -> usize {
     }
 }
 
+/// The first value from `value` on up whose shortest form is longer than that of `value`.
+pub(crate) const fn longer_from(value: u64) -> u64 {
+    1 << (8 * len(value) - 2)
+}
+
 /// Writes the shortest form of `value` to the front of `out` and returns its length. The caller
 /// keeps `value` at most [`MAX`] and `out` long enough.
 pub(crate) fn encode(value: u64, out: &mut [u8]) -> usize {
     assert!(value <= MAX, "{value} does not fit into 62 bits");
-    let len = len(value);
-    out[..len].copy_from_slice(&value.to_be_bytes()[8 - len..]);
-    // Lengths 1, 2, 4, 8 have the prefixes 0, 1, 2, 3.
-    let prefix = [0x00, 0x40, 0x80, 0xc0][len.ilog2() as usize];
-    out[0] |= prefix;
-    len
+    // Lengths 1, 2, 4, 8 have the prefixes 0, 1, 2, 3. Each is a store of its own: a copy whose length
+    // is not known when compiling is a call.
+    let [.., e, f, g, h] = value.to_be_bytes();
+    match len(value) {
+        1 => out[0] = h,
+        2 => out[..2].copy_from_slice(&[g | 0x40, h]),
+        4 => out[..4].copy_from_slice(&[e | 0x80, f, g, h]),
+        _ => out[..8].copy_from_slice(&(value | 0xc0 << 56).to_be_bytes()),
+    }
+    len(value)
 }
 
 /// Reads the integer at the front of `bytes`: its value and its length. `None` when `bytes` ends
 /// before it does.
 pub(crate) fn decode(bytes: &[u8]) -> Option<(u64, usize)> {
-    let first = *bytes.first()?;
-    let len = 1 << (first >> 6);
-    let rest = bytes.get(1..len)?;
-    let value = rest.iter().fold(u64::from(first & 0x3f), |v, &byte| v << 8 | u64::from(byte));
-    Some((value, len))
+    Some(match bytes.first()? >> 6 {
+        0 => (u64::from(bytes[0]), 1),
+        1 => (u64::from(u16::from_be_bytes(*bytes.first_chunk()?) & 0x3fff), 2),
+        2 => (u64::from(u32::from_be_bytes(*bytes.first_chunk()?) & 0x3fff_ffff), 4),
+        _ => (u64::from_be_bytes(*bytes.first_chunk()?) & MAX, 8),
+    })
 }
 
 #[cfg(test)]
@@ -77,6 +87,9 @@ mod tests {
             (MAX, 8),
         ] {
             assert_eq!(len(value), expected);
+            assert!(
+                longer_from(value) > value && len(longer_from(value)) > expected || expected == 8
+            );
             let mut out = [0; 8];
             assert_eq!(encode(value, &mut out), expected);
             assert_eq!(decode(&out), Some((value, expected)));

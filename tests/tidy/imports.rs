@@ -9,7 +9,7 @@ use crate::{
 
 /// The rooms of each layer, L0 first.
 const LAYERS: [&[&str]; 6] = [
-    &["time", "rng", "seq", "ecn", "quantity", "channel"],
+    &["time", "rng", "seq", "ecn", "quantity", "channel", "sys"],
     &["wire", "buf"],
     &["endpoint", "batch", "trace", "hub"],
     &["classic", "transport", "link", "app"],

@@ -18,6 +18,9 @@ use crate::{
 /// What takes the next bytes of streams as they arrive: the connection, the stream and the bytes.
 type Reader<'a> = dyn FnMut(ConnectionId, StreamId, &[u8]) -> usize + 'a;
 
+/// Nobody here wants it.
+const UNKNOWN: Disposition = Disposition::Discarded(DropReason::UnknownPeer);
+
 impl Host {
     /// Like [`handle_datagram`](crate::endpoint::Endpoint::handle_datagram); what comes next on a
     /// stream, with nothing waiting before it, is offered to `reader` where it lies. It is told the
@@ -44,16 +47,16 @@ impl Host {
                 self.handle_open(now, meta, &packet, (&greeting, cookie), bytes)
             }
             Packet::Reset { to, .. } => match self.peers.get(&(meta.source, to)) {
-                Some(&id) => self.deliver(now, id, meta, &packet, bytes, reader),
-                None => Disposition::Discarded(DropReason::UnknownPeer),
+                Some(&id) => self.deliver(now, id, meta, &packet, bytes, reader).unwrap_or(UNKNOWN),
+                None => UNKNOWN,
             },
-            _ if self.entries.contains_key(&packet.to()) => {
-                self.deliver(now, packet.to(), meta, &packet, bytes, reader)
-            }
             Packet::Data { to, .. } | Packet::Accept { to, .. } => {
-                self.handle_unknown(meta, to, bytes)
+                let delivered = self.deliver(now, to, meta, &packet, bytes, reader);
+                delivered.unwrap_or_else(|| self.handle_unknown(meta, to, bytes))
             }
-            _ => Disposition::Discarded(DropReason::UnknownPeer),
+            Packet::Challenge { to, .. } | Packet::Versions { to, .. } => {
+                self.deliver(now, to, meta, &packet, bytes, reader).unwrap_or(UNKNOWN)
+            }
         };
         // What comes of a data packet is looked at when somebody asks; a handshake changes the index.
         if !matches!(packet, Packet::Data { .. }) {
@@ -76,16 +79,16 @@ impl Host {
         let Greeting { version, from, number, .. } = *greeting;
         let nobody = &mut |_, _, _: &[u8]| 0;
         if let Some(&id) = self.peers.get(&(meta.source, from)) {
-            return self.deliver(now, id, meta, packet, bytes, nobody);
+            return self.deliver(now, id, meta, packet, bytes, nobody).unwrap_or(UNKNOWN);
         }
         // Whoever wants something pays for it with a full packet (RFC 9000 section 14.1).
         if !self.config.accepts || bytes < Params::MIN_PACKET_BYTES {
-            return Disposition::Discarded(DropReason::UnknownPeer);
+            return UNKNOWN;
         }
         if version != VERSION {
             let versions = &VERSION.to_be_bytes();
             self.answer(meta.source, &Packet::Versions { to: from, number, versions });
-            return Disposition::Discarded(DropReason::UnknownPeer);
+            return UNKNOWN;
         }
         if self.entries.len() >= self.config.connections_max {
             return Disposition::Discarded(DropReason::PeersFull);
@@ -101,14 +104,14 @@ impl Host {
         if !trusted && (self.wants_cookie() || !cookie.is_empty()) {
             let cookie = &self.secret.cookie(now, meta.source, from);
             self.answer(meta.source, &Packet::Challenge { to: from, number, cookie });
-            return Disposition::Discarded(DropReason::UnknownPeer);
+            return UNKNOWN;
         }
         let identity = self.identity();
         let config = Arc::clone(&self.connection);
         let mut new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
         new.vouch(known.as_ref(), self.config.early_data, self.tickets.are_given());
         self.insert(new);
-        self.deliver(now, identity.id, meta, packet, bytes, nobody)
+        self.deliver(now, identity.id, meta, packet, bytes, nobody).unwrap_or(UNKNOWN)
     }
 
     fn wants_cookie(&self) -> bool {
@@ -119,6 +122,7 @@ impl Host {
         }
     }
 
+    /// Hands a packet to its connection; `None` when that is not here.
     fn deliver(
         &mut self,
         now: Instant,
@@ -127,22 +131,20 @@ impl Host {
         packet: &Packet<'_>,
         bytes: usize,
         reader: &mut Reader<'_>,
-    ) -> Disposition {
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return Disposition::Discarded(DropReason::UnknownPeer);
-        };
+    ) -> Option<Disposition> {
+        let entry = self.entries.get_mut(&id)?;
         if !core::mem::replace(&mut entry.flags.touched, true) {
             self.touched.push(id);
         }
         let mut reader = |stream, bytes: &[u8]| reader(id, stream, bytes);
-        let before = entry.connection.peer();
+        let (before, moves) = (entry.connection.peer(), entry.connection.moves());
         let disposition = entry.connection.handle_packet_for(now, meta, packet, bytes, &mut reader);
-        let (after, remote) = (entry.connection.peer(), entry.indexed);
-        if after != before {
+        if entry.connection.moves() != moves {
+            let (after, remote) = (entry.connection.peer(), entry.indexed);
             self.peers.remove(&(before, remote));
             self.peers.insert((after, remote), id);
         }
-        disposition
+        Some(disposition)
     }
 
     /// The connection that a packet is meant for.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{super::lend::LentPacket, Host};
+use super::{super::lend::LentRun, Host};
 use crate::{
     batch::Batch,
     endpoint::{Endpoint, Offer},
@@ -15,15 +15,15 @@ use crate::{
 pub(super) struct Lending {
     /// Whether the driver is one that does so.
     pub(super) is_on: bool,
-    packets: Vec<LentPacket>,
-    /// Whose they are, run by run, and where each run ends.
-    runs: Vec<(ConnectionId, usize)>,
+    runs: Vec<LentRun>,
+    /// Whose they are, offer by offer, and where those of each offer end.
+    offers: Vec<(ConnectionId, usize)>,
 }
 
 impl Lending {
     pub(super) fn take_back(&mut self) {
-        self.packets.clear();
         self.runs.clear();
+        self.offers.clear();
     }
 }
 
@@ -46,9 +46,9 @@ impl Host {
                 continue;
             }
             let lending = &mut self.lending;
-            let offer = entry.connection.offer(now, batch, &mut lending.packets);
+            let offer = entry.connection.offer(now, batch, &mut lending.runs);
             if let Some(Offer::Lent(_)) = offer {
-                lending.runs.push((id, lending.packets.len()));
+                lending.offers.push((id, lending.runs.len()));
             }
             self.touch(id);
             self.refresh(now);
@@ -61,10 +61,10 @@ impl Host {
 
     /// See [`Endpoint::lent`].
     pub(super) fn show_lent<'a>(&'a self, nth: usize, each: &mut dyn FnMut(&'a [u8])) {
-        let runs = &self.lending.runs;
-        let Some(&(id, end)) = runs.get(nth) else { return };
-        let start = nth.checked_sub(1).map_or(0, |before| runs[before].1);
+        let Lending { runs, offers, .. } = &self.lending;
+        let Some(&(id, end)) = offers.get(nth) else { return };
+        let start = nth.checked_sub(1).map_or(0, |before| offers[before].1);
         let Some(connection) = self.get(id) else { return };
-        self.lending.packets[start..end].iter().for_each(|packet| each(connection.lent(packet)));
+        runs[start..end].iter().flat_map(|run| connection.lent(run)).for_each(each);
     }
 }

@@ -1,23 +1,16 @@
 //! Slots of streams that leave as packets without being copied.
 
-use super::{Streams, pair::Stream};
-use crate::{buf::WholeSlot, wire::transport::StreamId};
+use super::Streams;
+use crate::{
+    buf::{SlotSpace, WholeSlot},
+    wire::transport::StreamId,
+};
 
 /// A slot that can leave next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NextSlot {
     pub(crate) id: StreamId,
     pub(crate) whole: WholeSlot,
-}
-
-/// A slot that is being sent: where its header goes, and what is known of its payload.
-pub(crate) struct SlotSpace<'a> {
-    /// Room for the header, right before the payload.
-    pub(crate) head: &'a mut [u8],
-    /// Bytes of payload.
-    pub(crate) len: usize,
-    /// Its CRC-32C.
-    pub(crate) code: u32,
 }
 
 impl Streams {
@@ -52,18 +45,35 @@ impl Streams {
         Some(NextSlot { id, whole })
     }
 
-    /// Takes it: its bytes are on their way.
-    pub(crate) fn take_slot(&mut self, next: &NextSlot, header: usize) -> Option<SlotSpace<'_>> {
-        let stream = self.table.get_mut(&next.id)?;
-        let before = stream.send.buffer().next();
-        let len = next.whole.bytes.end - next.whole.bytes.start;
-        if next.whole.bytes.start == before {
-            self.sent += len;
-        } else {
-            self.resent += len;
+    /// Takes it, and those right behind it that are as long and begin below `below`: `count_max` in all.
+    /// Their bytes are on their way. Each is shown to `each`, with the place of its first byte. Returns
+    /// how many there were.
+    pub(crate) fn take_slots(
+        &mut self,
+        next: &NextSlot,
+        below: u64,
+        count_max: usize,
+        mut each: impl FnMut(u64, SlotSpace<'_>),
+    ) -> usize {
+        let credit = self.credit();
+        let Some(stream) = self.table.get_mut(&next.id) else { return 0 };
+        let half = &mut stream.send;
+        let new_to = half.buffer().next().saturating_add(credit);
+        let (mut whole, len) = (next.whole.clone(), next.whole.len());
+        let mut count = 0;
+        while count < count_max && whole.len() == len && whole.bytes.start < below {
+            let start = whole.bytes.start;
+            let is_new = start == half.buffer().next();
+            let Some(space) = half.take_slot(&whole) else { break };
+            *(if is_new { &mut self.sent } else { &mut self.resent }) += len;
+            each(start, space);
+            count += 1;
+            match half.next_slot(new_to) {
+                Some(next) if next.number == whole.number + 1 => whole = next,
+                _ => break,
+            }
         }
-        let (head, len, code) = stream.send.take_slot(&next.whole, header)?;
-        Some(SlotSpace { head, len, code })
+        count
     }
 
     /// Some slots of a stream were taken: it leaves the queue if there is no more to send, or goes to
@@ -82,9 +92,17 @@ impl Streams {
         self.next_turn();
     }
 
-    /// A slot as the packet that it is.
-    pub(crate) fn packet(&self, id: StreamId, number: u64, header: usize) -> &[u8] {
-        let stream: Option<&Stream> = self.table.get(&id).map(|stream| &**stream);
-        stream.map_or(&[], |stream| stream.send.buffer().packet(number, header))
+    /// Slots as the packets that they are: `count` from `first` on, each with a header of `header` bytes.
+    pub(crate) fn packets(
+        &self,
+        id: StreamId,
+        first: u64,
+        count: usize,
+        header: usize,
+    ) -> impl Iterator<Item = &[u8]> {
+        let stream = self.table.get(&id).map(|stream| stream.send.buffer());
+        let numbers = first..first + count as u64;
+        let packet = move |number| stream.map(|buffer| buffer.packet(number, header));
+        numbers.filter_map(packet)
     }
 }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::WriteError;
 use crate::{
-    buf::{SendBuffer, WholeSlot},
+    buf::{SendBuffer, SlotSpace, WholeSlot},
     transport::flow::SendLimit,
     wire::transport::DATA_HEADER_BYTES,
 };
@@ -188,12 +188,8 @@ impl SendHalf {
     }
 
     /// Takes such a slot; see [`SendBuffer::take_slot`].
-    pub fn take_slot(
-        &mut self,
-        whole: &WholeSlot,
-        header: usize,
-    ) -> Option<(&mut [u8], usize, u32)> {
-        self.buffer.take_slot(whole, header)
+    pub fn take_slot(&mut self, whole: &WholeSlot) -> Option<SlotSpace<'_>> {
+        self.buffer.take_slot(whole)
     }
 
     /// Copies bytes that were taken into a packet.

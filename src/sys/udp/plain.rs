@@ -12,7 +12,7 @@ use crate::ecn::Ecn;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
-pub(in crate::net) struct Plain;
+pub(crate) struct Plain;
 
 impl System for Plain {
     fn set_up(&mut self, _: BorrowedFd<'_>, _: bool) -> Capabilities {

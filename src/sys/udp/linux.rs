@@ -14,7 +14,7 @@ use super::{
 
 /// See the [module](self).
 #[derive(Debug, Default)]
-pub(in crate::net) struct Linux {
+pub(crate) struct Linux {
     v6: bool,
 }
 
@@ -110,20 +110,20 @@ mod calls {
     use super::{AsRawFd, BorrowedFd, MESSAGES_MAX, io};
     use core::{mem, ptr};
 
-    pub(super) const NO_SPACE: libc::iovec = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+    pub(crate) const NO_SPACE: libc::iovec = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
 
     /// Bytes of an `i32`.
     const INT: libc::socklen_t = 4;
 
     /// Headers of messages without anything.
-    pub(super) fn headers() -> [libc::mmsghdr; MESSAGES_MAX] {
+    pub(crate) fn headers() -> [libc::mmsghdr; MESSAGES_MAX] {
         // SAFETY: integers and pointers, for which all zeros (null) is a value. Some targets have
         // padding fields without names, so that there is no other way to make one.
         unsafe { mem::zeroed() }
     }
 
     /// Sends messages. What their pointers point to is only read by the kernel.
-    pub(super) fn send(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+    pub(crate) fn send(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
         let count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         // SAFETY: the headers are `count` in number, and exclusive. Every pointer in them is null
@@ -135,7 +135,7 @@ mod calls {
     }
 
     /// Takes messages that are there.
-    pub(super) fn recv(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+    pub(crate) fn recv(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
         let count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
         // SAFETY: as for `send`; what the kernel writes to (space, names, ancillary data) the caller
         // has borrowed mutably and does not touch in between. No time-out is a null pointer.
@@ -152,7 +152,7 @@ mod calls {
     }
 
     /// Takes an error that is kept, without the datagram that it is about.
-    pub(super) fn recv_error(socket: BorrowedFd<'_>, header: &mut libc::msghdr) -> io::Result<()> {
+    pub(crate) fn recv_error(socket: BorrowedFd<'_>, header: &mut libc::msghdr) -> io::Result<()> {
         let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
         // SAFETY: as for `recv`; there is no space for data, so that none is written.
         let got = unsafe { libc::recvmsg(socket.as_raw_fd(), header, flags) };
@@ -160,7 +160,7 @@ mod calls {
     }
 
     /// Sets an option that is a number.
-    pub(super) fn set_option(
+    pub(crate) fn set_option(
         socket: BorrowedFd<'_>,
         level: i32,
         option: i32,
@@ -174,7 +174,7 @@ mod calls {
     }
 
     /// Gives the sockets that share an address a program that chooses among them by a datagram.
-    pub(super) fn choose_by(
+    pub(crate) fn choose_by(
         socket: BorrowedFd<'_>,
         program: &mut [libc::sock_filter],
     ) -> io::Result<()> {
@@ -196,7 +196,7 @@ mod calls {
     }
 
     /// Whether the system knows an option that is a number.
-    pub(super) fn has_option(socket: BorrowedFd<'_>, level: i32, option: i32) -> bool {
+    pub(crate) fn has_option(socket: BorrowedFd<'_>, level: i32, option: i32) -> bool {
         let mut value = 0_i32;
         let mut len = INT;
         // SAFETY: the kernel writes at most `len` bytes to `value` and the length to `len`.
@@ -211,7 +211,7 @@ mod calls {
 /// Keeps datagrams whole: one too long for the interface is refused (EMSGSIZE), one too long for the
 /// path is dropped there. What the kernel believes about the path is not asked (RFC 8899 section 4.1
 /// has the transport find out).
-pub(in crate::net) fn forbid_fragments(socket: BorrowedFd<'_>, v6: bool) -> bool {
+pub(crate) fn forbid_fragments(socket: BorrowedFd<'_>, v6: bool) -> bool {
     let four =
         calls::set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE);
     let six = || {
@@ -222,14 +222,14 @@ pub(in crate::net) fn forbid_fragments(socket: BorrowedFd<'_>, v6: bool) -> bool
 }
 
 /// Has the kernel keep what is said about datagrams that left, for [`take_error`].
-pub(in crate::net) fn keep_errors(socket: BorrowedFd<'_>, v6: bool) -> bool {
+pub(crate) fn keep_errors(socket: BorrowedFd<'_>, v6: bool) -> bool {
     let on = |level, option| calls::set_option(socket, level, option, 1).is_ok();
     let four = on(libc::IPPROTO_IP, libc::IP_RECVERR);
     if v6 { on(libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { four }
 }
 
 /// The oldest error that the kernel keeps: what is wrong, and where the datagram was sent to.
-pub(in crate::net) fn take_error(socket: BorrowedFd<'_>) -> Option<(io::Error, SocketAddr)> {
+pub(crate) fn take_error(socket: BorrowedFd<'_>) -> Option<(io::Error, SocketAddr)> {
     let (mut name, mut control) = (Name::EMPTY, Control::EMPTY);
     let [mut header, ..] = calls::headers();
     let header = &mut header.msg_hdr;
@@ -243,7 +243,7 @@ pub(in crate::net) fn take_error(socket: BorrowedFd<'_>) -> Option<(io::Error, S
 }
 
 /// Asks for a buffer beyond the limit for everybody; only a privileged process gets one.
-pub(in crate::net) fn force_buffer(socket: BorrowedFd<'_>, recv: bool, bytes: usize) -> bool {
+pub(crate) fn force_buffer(socket: BorrowedFd<'_>, recv: bool, bytes: usize) -> bool {
     let option = if recv { libc::SO_RCVBUFFORCE } else { libc::SO_SNDBUFFORCE };
     let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
     calls::set_option(socket, libc::SOL_SOCKET, option, bytes).is_ok()
@@ -251,7 +251,7 @@ pub(in crate::net) fn force_buffer(socket: BorrowedFd<'_>, recv: bool, bytes: us
 
 /// Has the kernel choose among the sockets of an address, in the order in which they were bound, by
 /// the connection ID: the same arithmetic as `ConnectionId::lane`, as a program of classic BPF.
-pub(in crate::net) fn steer_by_id(socket: BorrowedFd<'_>, lanes: u16) -> bool {
+pub(crate) fn steer_by_id(socket: BorrowedFd<'_>, lanes: u16) -> bool {
     let step = |code: u32, k: u32| libc::sock_filter {
         code: u16::try_from(code).unwrap_or(0),
         jt: 0,

@@ -10,33 +10,33 @@ const HEAD: usize = size_of::<usize>() + 2 * size_of::<i32>();
 const ALIGN: usize = size_of::<usize>();
 
 /// Not in `libc` for every target.
-pub(super) const UDP_SEGMENT: i32 = 103;
-pub(super) const UDP_GRO: i32 = 104;
+pub(crate) const UDP_SEGMENT: i32 = 103;
+pub(crate) const UDP_GRO: i32 = 104;
 
 /// Room for ancillary data: a mark, a length and an address, with their headers.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
-pub(super) struct Control {
+pub(crate) struct Control {
     bytes: [u8; Control::BYTES],
 }
 
 /// What ancillary data of an arrival say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) ecn: Ecn,
-    pub(super) local: Option<IpAddr>,
-    pub(super) stride: Option<usize>,
+pub(crate) struct Told {
+    pub(crate) ecn: Ecn,
+    pub(crate) local: Option<IpAddr>,
+    pub(crate) stride: Option<usize>,
     /// What went wrong with a datagram that left.
-    pub(super) errno: Option<i32>,
+    pub(crate) errno: Option<i32>,
 }
 
 impl Control {
-    pub(super) const BYTES: usize = 128;
-    pub(super) const EMPTY: Self = Self { bytes: [0; Self::BYTES] };
+    pub(crate) const BYTES: usize = 128;
+    pub(crate) const EMPTY: Self = Self { bytes: [0; Self::BYTES] };
 
     /// Ancillary data of a message that leaves, and how many bytes they are. `v6` is the family that
     /// the message leaves in.
-    pub(super) fn outgoing(
+    pub(crate) fn outgoing(
         &mut self,
         segment: Option<u16>,
         ecn: Ecn,
@@ -85,7 +85,7 @@ impl Control {
     }
 
     /// What the first `len` bytes say. Kinds that are not known are passed over.
-    pub(super) fn read(&self, len: usize) -> Told {
+    pub(crate) fn read(&self, len: usize) -> Told {
         let mut told = Told::default();
         let mut rest = &self.bytes[..len.min(Self::BYTES)];
         while let Some((size, level, kind)) = head(rest) {
@@ -98,7 +98,7 @@ impl Control {
         told
     }
 
-    pub(super) fn as_mut_ptr(&mut self) -> *mut u8 {
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
         self.bytes.as_mut_ptr()
     }
 }

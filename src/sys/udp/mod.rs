@@ -2,9 +2,8 @@
 //!
 //! Two implementations of one trait: [`Linux`](linux::Linux) with segmentation offload, coalescing
 //! and several messages a call, and [`Plain`](plain::Plain), one datagram a call, for every other
-//! system and for whoever asks for it. This is the only folder of the crate with unsafe code: a few
-//! system calls that no safe wrapper carries, in `linux::calls`. What they read and write is laid
-//! out by safe code in `name` and `control`.
+//! system and for whoever asks for it. Unsafe are a few system calls that no safe wrapper carries, in
+//! `linux::calls`. What they read and write is laid out by safe code in `name` and `control`.
 
 use alloc::{vec, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,47 +22,47 @@ mod name;
 mod plain;
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{
+pub(crate) use linux::{
     Linux, forbid_fragments, force_buffer, keep_errors, steer_by_id, take_error,
 };
-pub(super) use plain::Plain;
+pub(crate) use plain::Plain;
 
 /// Messages that one call sends or receives, at most.
-pub(super) const MESSAGES_MAX: usize = 4;
+pub(crate) const MESSAGES_MAX: usize = 4;
 /// The longest message: what a UDP datagram can hold, and one byte more to tell when it was cut off.
-pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 16;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 16;
 
 /// Equal datagrams to one destination.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Outgoing<'a> {
+pub(crate) struct Outgoing<'a> {
     /// Their bytes, one after the other.
-    pub(super) parts: &'a [IoSlice<'a>],
+    pub(crate) parts: &'a [IoSlice<'a>],
     /// The length of each but the last, when there are several.
-    pub(super) segment: Option<u16>,
+    pub(crate) segment: Option<u16>,
     /// Where they go; `None` on a connected socket.
-    pub(super) destination: Option<SocketAddr>,
+    pub(crate) destination: Option<SocketAddr>,
     /// The address that they are to leave from, if not the one that the system chooses.
-    pub(super) source: Option<IpAddr>,
-    pub(super) ecn: Ecn,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) ecn: Ecn,
 }
 
 impl Outgoing<'_> {
     /// Nothing to nowhere.
-    pub(super) const NONE: Self =
+    pub(crate) const NONE: Self =
         Self { parts: &[], segment: None, destination: None, source: None, ecn: Ecn::NotEct };
 }
 
 /// What the system says of a message that it delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     /// Bytes of the message.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// The length of each datagram in it but the last.
-    pub(super) stride: usize,
-    pub(super) source: SocketAddr,
+    pub(crate) stride: usize,
+    pub(crate) source: SocketAddr,
     /// The address that it was sent to, when the system tells.
-    pub(super) local: Option<IpAddr>,
-    pub(super) ecn: Ecn,
+    pub(crate) local: Option<IpAddr>,
+    pub(crate) ecn: Ecn,
 }
 
 impl Arrival {
@@ -78,7 +77,7 @@ impl Arrival {
 
 /// Room for the messages of one call.
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     space: Vec<u8>,
     arrivals: [Arrival; MESSAGES_MAX],
     count: usize,
@@ -99,33 +98,33 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { space: vec![0; MESSAGES_MAX * MESSAGE_BYTES_MAX], ..Self::default() }
     }
 
     /// The messages that the last call brought.
-    pub(super) fn messages(&self) -> impl Iterator<Item = (&[u8], &Arrival)> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (&[u8], &Arrival)> {
         let spaces = self.space.chunks(MESSAGE_BYTES_MAX);
         let messages = spaces.zip(&self.arrivals).take(self.count);
         messages.map(|(space, arrival)| (&space[..arrival.len], arrival))
     }
 
-    pub(super) fn arrivals_mut(&mut self) -> &mut [Arrival] {
+    pub(crate) fn arrivals_mut(&mut self) -> &mut [Arrival] {
         &mut self.arrivals[..self.count]
     }
 
     /// Forgets them.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.count = 0;
     }
 
     /// Whether another call may bring more.
-    pub(super) fn was_full(&self) -> bool {
+    pub(crate) fn was_full(&self) -> bool {
         self.was_full
     }
 
     /// Whether there are any.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 }
@@ -147,7 +146,7 @@ pub struct Capabilities {
 }
 
 /// How datagrams get in and out.
-pub(super) trait System: core::fmt::Debug + Send {
+pub(crate) trait System: core::fmt::Debug + Send {
     /// Asks for all that it can do; says what that is.
     fn set_up(&mut self, socket: BorrowedFd<'_>, v6: bool) -> Capabilities;
     /// Sends the first of `batches`, as many as possible; says how many. An error is about the first.
@@ -158,37 +157,37 @@ pub(super) trait System: core::fmt::Debug + Send {
 
 /// The best of this system.
 #[cfg(target_os = "linux")]
-pub(super) type Best = Linux;
+pub(crate) type Best = Linux;
 /// The best of this system.
 #[cfg(not(target_os = "linux"))]
-pub(super) type Best = Plain;
+pub(crate) type Best = Plain;
 
 /// Not known how.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn forbid_fragments(_: BorrowedFd<'_>, _: bool) -> bool {
+pub(crate) fn forbid_fragments(_: BorrowedFd<'_>, _: bool) -> bool {
     false
 }
 
 /// Not known how.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn keep_errors(_: BorrowedFd<'_>, _: bool) -> bool {
+pub(crate) fn keep_errors(_: BorrowedFd<'_>, _: bool) -> bool {
     false
 }
 
 /// Nothing is kept.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn take_error(_: BorrowedFd<'_>) -> Option<(io::Error, SocketAddr)> {
+pub(crate) fn take_error(_: BorrowedFd<'_>) -> Option<(io::Error, SocketAddr)> {
     None
 }
 
 /// Not known how.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn force_buffer(_: BorrowedFd<'_>, _: bool, _: usize) -> bool {
+pub(crate) fn force_buffer(_: BorrowedFd<'_>, _: bool, _: usize) -> bool {
     false
 }
 
 /// Not known how.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn steer_by_id(_: BorrowedFd<'_>, _: u16) -> bool {
+pub(crate) fn steer_by_id(_: BorrowedFd<'_>, _: u16) -> bool {
     false
 }

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddr
 /// An address as the kernel reads and writes it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
-pub(super) struct Name([u8; Name::BYTES]);
+pub(crate) struct Name([u8; Name::BYTES]);
 
 const FAMILY_4: [u8; 2] = family(libc::AF_INET);
 const FAMILY_6: [u8; 2] = family(libc::AF_INET6);
@@ -18,14 +18,14 @@ const fn family(number: i32) -> [u8; 2] {
 
 impl Name {
     /// Bytes of the longer of the two forms: family, port, flow, address, scope.
-    pub(super) const BYTES: usize = 28;
+    pub(crate) const BYTES: usize = 28;
     /// The same in the kernel's type.
-    pub(super) const LEN: libc::socklen_t = 28;
+    pub(crate) const LEN: libc::socklen_t = 28;
     const BYTES_4: usize = 16;
-    pub(super) const EMPTY: Self = Self([0; Self::BYTES]);
+    pub(crate) const EMPTY: Self = Self([0; Self::BYTES]);
 
     /// The form of an address, and how many bytes of it count.
-    pub(super) fn new(address: SocketAddr) -> (Self, usize) {
+    pub(crate) fn new(address: SocketAddr) -> (Self, usize) {
         let mut name = Self::EMPTY;
         let bytes = &mut name.0;
         bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
@@ -46,7 +46,7 @@ impl Name {
     }
 
     /// The address, if it is one of the two.
-    pub(super) fn get(&self) -> Option<SocketAddr> {
+    pub(crate) fn get(&self) -> Option<SocketAddr> {
         let bytes = &self.0;
         let port = u16::from_be_bytes([bytes[2], bytes[3]]);
         if bytes[..2] == FAMILY_4 {
@@ -62,13 +62,13 @@ impl Name {
         }
     }
 
-    pub(super) fn as_mut_ptr(&mut self) -> *mut u8 {
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
         self.0.as_mut_ptr()
     }
 }
 
 /// An IPv4 address that a dual-stack socket wrapped, unwrapped.
-pub(super) fn canonical(ip: IpAddr) -> IpAddr {
+pub(crate) fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }
 
