@@ -315,7 +315,7 @@ impl Connection {
                 Err(error) => return Disposition::Discarded(DropReason::Damaged(error)),
             };
             eliciting |= frame.elicits_ack();
-            hurry |= frame == Frame::ImmediateAck;
+            hurry |= matches!(frame, Frame::ImmediateAck);
             if known {
                 continue;
             }

@@ -193,11 +193,14 @@ impl Recovery {
 
     /// Leaves the next number out, when it is time.
     fn leave_out(&mut self) {
-        let Some(mut skips) = self.skips else { return };
-        if skips.take(self.ledger.next(), || self.window() / self.mss) {
+        if self.skips.as_mut().is_none_or(|skips| !skips.is_due()) {
+            return;
+        }
+        let (next, window) = (self.ledger.next(), self.window() / self.mss);
+        if let Some(skips) = &mut self.skips {
+            skips.leave_out(next, window);
             self.ledger.skip();
         }
-        self.skips = Some(skips);
     }
 
     /// Takes an ACK that the peer held back for at most `delay_max`. What it settles is added to

@@ -33,20 +33,21 @@ impl Skips {
         Self { seed, count: 0, left: 8, skipped: [u64::MAX; KEPT] }
     }
 
-    /// A packet leaves with the number `next`, or with the one after it: true if `next` is left out.
-    /// `window` gives the window in packets.
-    pub fn take(&mut self, next: u64, window: impl FnOnce() -> u64) -> bool {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            return false;
-        }
-        let span = window().clamp(SPAN_MIN, SPAN_MAX);
+    /// A packet leaves: whether the number after it is to be [left out](Self::leave_out).
+    pub fn is_due(&mut self) -> bool {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_none()
+    }
+
+    /// Nobody gets the number `next`. `window` is the window in packets.
+    pub fn leave_out(&mut self, next: u64, window: u64) {
+        let span = window.clamp(SPAN_MIN, SPAN_MAX);
         self.count = self.count.wrapping_add(1);
         let within = self.seed.index(self.count.into()).rng().below(span / 2);
         self.left = u32::try_from(span / 2 + within).unwrap_or(u32::MAX);
         self.skipped.rotate_right(1);
         self.skipped[0] = next;
-        true
     }
 
     /// Packets that leave before the next number is left out.
@@ -74,7 +75,8 @@ mod tests {
         let mut skips = Skips::new(Seed::new(seed));
         let (mut next, mut out) = (0, alloc::vec::Vec::new());
         for _ in 0..packets {
-            if skips.take(next, || window) {
+            if skips.is_due() {
+                skips.leave_out(next, window);
                 out.push(next);
                 next += 1;
             }
@@ -102,7 +104,15 @@ mod tests {
     #[test]
     fn the_latest_are_known() {
         let mut skips = Skips::new(Seed::new(1));
-        let numbers: alloc::vec::Vec<_> = (0..1000).filter(|&next| skips.take(next, || 16)).collect();
+        let numbers: alloc::vec::Vec<_> = (0..1000)
+            .filter(|&next| {
+                let due = skips.is_due();
+                if due {
+                    skips.leave_out(next, 16);
+                }
+                due
+            })
+            .collect();
         for number in &numbers[numbers.len() - KEPT..] {
             assert!(skips.contains(&(*number..number + 1)) && !skips.contains(&(*number..*number)));
         }

@@ -30,7 +30,8 @@ impl Streams {
         }
         let waits = stream.recv.on_gap();
         let readable = stream.recv.take_readable();
-        let (telling, over) = (stream.has_control(), stream.is_over());
+        let telling = stream.has_control() && !stream.telling;
+        let over = stream.is_over();
         self.received += received.advanced;
         let consumed = received.taken + received.discarded;
         if consumed > 0 {
