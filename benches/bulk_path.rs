@@ -37,11 +37,19 @@ const SAMPLES: usize = 15;
 /// How far virtual time goes in one round, which is also how long the way takes.
 const STEP: Duration = Duration::from_micros(50);
 
-/// Processor time of this thread.
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).expect("time goes on");
-    Duration::new(seconds, u32::try_from(time.tv_nsec).expect("less than a second"))
+/// Processor time of this thread since a moment.
+struct Cpu(Duration);
+
+impl Cpu {
+    fn start() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let seconds = u64::try_from(time.tv_sec).expect("time goes on");
+        Self(Duration::new(seconds, u32::try_from(time.tv_nsec).expect("less than a second")))
+    }
+
+    fn spent(&self) -> Duration {
+        Self::start().0.saturating_sub(self.0)
+    }
 }
 
 /// Datagrams on their way, one behind the other in one buffer.
@@ -124,20 +132,20 @@ impl Pair {
 
     /// The application writes as much as there is room for.
     fn write(&mut self, chunk: &[u8]) {
-        let start = cpu();
+        let start = Cpu::start();
         let connection = self.hosts[0].get_mut(self.id).expect("it is open");
         while connection.write(self.stream, chunk).is_ok_and(|taken| taken == chunk.len()) {}
-        self.spent[0] += cpu() - start;
+        self.spent[0] += start.spent();
     }
 
     /// What a host has to send goes on the wire.
     fn send(&mut self, node: usize, stage: usize) {
         let mut nth = 0;
         loop {
-            let start = cpu();
+            let start = Cpu::start();
             let mut batch = Batch::new(&mut self.space);
             let offer = self.hosts[node].poll_offer(self.now, &mut batch);
-            self.spent[stage] += cpu() - start;
+            self.spent[stage] += start.spent();
             let wire = &mut self.wires[node];
             match offer {
                 None => break,
@@ -148,14 +156,14 @@ impl Pair {
                 Some(Offer::Written(_)) => batch.segments().for_each(|part| wire.put(part)),
             }
         }
-        let start = cpu();
+        let start = Cpu::start();
         self.hosts[node].take_back();
-        self.spent[stage] += cpu() - start;
+        self.spent[stage] += start.spent();
     }
 
     /// What is on the wire to a host arrives there.
     fn arrive(&mut self, node: usize, stage: usize) {
-        let start = cpu();
+        let start = Cpu::start();
         let meta = RecvMeta::from(address(1 - node));
         let (host, now) = (&mut self.hosts[node], self.now);
         let (read, at, got) = (&mut self.read, &mut self.at, &mut self.got);
@@ -185,7 +193,7 @@ impl Pair {
                 }
             }
         }
-        self.spent[stage] += cpu() - start;
+        self.spent[stage] += start.spent();
     }
 
     fn round(&mut self, chunk: &[u8]) {
@@ -208,6 +216,7 @@ fn sample(pair: &mut Pair, chunk: &[u8]) -> [f64; 6] {
         rounds += 1;
         assert!(rounds < 10_000_000, "it does not move");
     }
+    #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 bytes")]
     let scale = CHUNK as f64 / pair.got as f64 * 1e6;
     let all: Duration = pair.spent.iter().sum();
     let stages: Vec<f64> =

@@ -64,8 +64,7 @@ fn extend(code: u32, bytes: &[u8]) -> u32 {
     for word in words {
         code = _mm_crc32_u64(code, u64::from_le_bytes(*word));
     }
-    // The instruction leaves the upper half empty.
-    let (mut code, mut rest) = (code as u32, rest);
+    let (mut code, mut rest) = (low(code), rest);
     if let Some((half, more)) = rest.split_first_chunk() {
         code = _mm_crc32_u32(code, u32::from_le_bytes(*half));
         rest = more;
@@ -91,6 +90,12 @@ fn extend_by_thirds(code: u64, words: &[Word], third: usize) -> u64 {
 #[target_feature(enable = "sse4.2,pclmulqdq")]
 fn product(code: u64, power: u32) -> u64 {
     let operand = |bits: u32| _mm_cvtsi32_si128(bits.cast_signed());
-    let product = _mm_clmulepi64_si128::<0>(operand(code as u32), operand(power));
+    let product = _mm_clmulepi64_si128::<0>(operand(low(code)), operand(power));
     _mm_cvtsi128_si64(product).cast_unsigned()
+}
+
+/// A code in the register that the instruction leaves it in, whose upper half is empty.
+#[expect(clippy::cast_possible_truncation, reason = "there is nothing to cut off")]
+const fn low(code: u64) -> u32 {
+    code as u32
 }

@@ -92,7 +92,7 @@ impl Connection {
     ) -> Disposition {
         let is_data = matches!(packet, Packet::Data { .. });
         let at_home = meta.source == self.path.address();
-        if !at_home && !(self.acceptor && is_data) {
+        if !(at_home || self.acceptor && is_data) {
             return self.refuse("from another address");
         }
         if !self.life.is_alive() {
