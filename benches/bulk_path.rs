@@ -35,7 +35,7 @@ const CHUNK: usize = 64 << 10;
 const SAMPLE: u64 = 64 << 20;
 const SAMPLES: usize = 15;
 /// How far virtual time goes in one round, which is also how long the way takes.
-const STEP: Duration = Duration::from_micros(50);
+const STEP: Duration = Duration::from_micros(500);
 
 /// Processor time of this thread since a moment.
 struct Cpu(Duration);
