@@ -323,6 +323,7 @@ impl Connection {
             self.acks.hurry(now);
         }
         self.heard_at = now;
+        self.slack.on_use(now);
         Disposition::Accepted
     }
 
