@@ -255,7 +255,7 @@ fn killed() -> &'static str {
 /// than at the `start`, and heap does not become less any more. What they hold then.
 fn settle(server: &mut Server, start: [Held; 2]) -> [Held; 2] {
     // On a busy machine the last words of a connection take their time.
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_mins(1);
     let mut before = [Held { heap_bytes: usize::MAX, ..Held::default() }; 2];
     loop {
         thread::park_timeout(Duration::from_millis(1500));
