@@ -7,16 +7,22 @@
 //! ```
 //!
 //! Without `--minutes` it runs for one. Rounds print a line each; the exit status is 1 when a byte was
-//! wrong or something leaked.
+//! wrong or something leaked, at this end or in the echo server that lives through all of it.
+//!
+//! What leaks shows in the bytes of heap that are in use, which are counted. What the system says of a
+//! process (`VmRSS`) has the allocator's caches in it: glibc keeps one for each of sixteen arenas, and
+//! lets them grow with the largest block that was ever freed, which takes hours to come to an end. It
+//! runs with fixed limits here, so that this is flat as well.
 
 #![allow(clippy::disallowed_methods, reason = "a soak lasts for so long by the machine's clock")]
 #![allow(clippy::unwrap_used, reason = "what fails here ends the soak")]
 
 use std::{
-    env, fs,
-    io::{BufRead, BufReader, Read, Write},
+    alloc::System,
+    env, fmt, fs,
+    io::{BufRead, BufReader, Lines, Read, Write},
     net::SocketAddr,
-    process::{Child, Command, ExitCode, Stdio},
+    process::{self, Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -28,6 +34,17 @@ use rdtp::{
     transport::config::Config,
 };
 
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Limits of glibc's allocator that do not grow; others have no such names.
+const ALLOCATOR: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "2"),
+    ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+];
 const ROLE: &str = "RDTP_SOAK_ECHO_ON";
 const SECRET: [u8; 16] = *b"of the soak only";
 const NETWORK: &str = "loss=2%,dup=1%,reorder=2%:3:2ms,corrupt=1%,delay=1ms";
@@ -38,7 +55,13 @@ fn main() -> ExitCode {
     if let Ok(on) = env::var(ROLE) {
         echo_process(&on);
     }
-    let arguments: Vec<String> = env::args().collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if env::var(ALLOCATOR[0].0).is_err() {
+        // An allocator reads its limits once, when a process begins.
+        let mut again = Command::new(env::current_exe().unwrap());
+        let status = again.args(arguments).envs(ALLOCATOR).status().unwrap();
+        return if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let minutes = arguments.iter().position(|argument| argument == "--minutes");
     let minutes = minutes.and_then(|at| arguments.get(at + 1)).and_then(|text| text.parse().ok());
     let until = Instant::now() + Duration::from_secs(60 * minutes.unwrap_or(1));
@@ -48,8 +71,8 @@ fn main() -> ExitCode {
 /// Rounds until the time is over, and then whether the later ones held more than the earlier.
 fn soak(until: Instant) -> ExitCode {
     let mut server = Server::start("127.0.0.1:0");
-    let mut held: Vec<(usize, usize)> = Vec::new();
-    let start = Instant::now();
+    let mut held: Vec<[Held; 2]> = Vec::new();
+    let (start, at_start) = (Instant::now(), [Held::here(), server.held()]);
     let mut round = 0_u64;
     while Instant::now() < until {
         let what = match round % 8 {
@@ -57,44 +80,82 @@ fn soak(until: Instant) -> ExitCode {
             1 => many_short(server.address, 200),
             2 => vanish(server.address),
             3 if round % 16 == 3 => stopped(&server),
-            4 if round % 16 == 4 => {
-                server = killed(server);
-                "killed in mid transfer and started again"
-            }
+            4 if round % 16 == 4 => killed(),
             _ => streams(server.address, round),
         };
-        settle();
-        let now = (descriptors(), memory_kib());
-        let (theirs, id) = (memory_kib_of(server.child.id()), server.child.id());
-        println!(
-            "{:>7.1?} round {round}: {what}; {} descriptors, {} KiB here, {theirs} KiB in {id}",
-            start.elapsed(),
-            now.0,
-            now.1
-        );
-        held.push(now);
+        let [here, there] = settle(&mut server, at_start);
+        println!("{:>7.1?} round {round}: {what}; here {here}; there {there}", start.elapsed());
+        held.push([here, there]);
         round += 1;
     }
     verdict(&held)
 }
 
-/// The first quarter warms up; of the rest, the second half must not hold more than the first.
-fn verdict(held: &[(usize, usize)]) -> ExitCode {
+/// What a process holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    descriptors: usize,
+    heap_bytes: usize,
+    /// What of it is in memory.
+    resident_kib: usize,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { descriptors, heap_bytes, resident_kib } = self;
+        write!(f, "{descriptors} descriptors, {heap_bytes} B heap, {resident_kib} KiB")
+    }
+}
+
+impl Held {
+    fn here() -> Self {
+        Self::of(process::id(), heap_bytes())
+    }
+
+    fn of(id: u32, heap_bytes: usize) -> Self {
+        let descriptors = fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count);
+        Self { descriptors, heap_bytes, resident_kib: memory_kib_of(id) }
+    }
+
+    /// The most of each.
+    fn max(self, other: Self) -> Self {
+        Self {
+            descriptors: self.descriptors.max(other.descriptors),
+            heap_bytes: self.heap_bytes.max(other.heap_bytes),
+            resident_kib: self.resident_kib.max(other.resident_kib),
+        }
+    }
+
+    /// Whether it is no more than before, but for queues whose room may still double, and what the
+    /// allocator keeps of what it was given back.
+    fn is_flat_after(self, before: Self) -> bool {
+        self.descriptors <= before.descriptors
+            && self.heap_bytes <= before.heap_bytes + before.heap_bytes / 20 + 65_536
+            && self.resident_kib <= before.resident_kib + before.resident_kib / 10 + 4096
+    }
+}
+
+/// Bytes of heap in use.
+fn heap_bytes() -> usize {
+    let stats = HEAP.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
+
+/// The first quarter warms up; of the rest, the second half must not hold more than the first, at
+/// either end.
+fn verdict(held: &[[Held; 2]]) -> ExitCode {
     let warm = &held[held.len() / 4..];
     let (first, second) = warm.split_at(warm.len() / 2);
-    let most = |half: &[(usize, usize)]| {
-        half.iter().fold((0, 0), |most, now| (most.0.max(now.0), most.1.max(now.1)))
-    };
-    let (before, after) = (most(first), most(second));
-    println!("at most {before:?} descriptors and KiB in the first half, {after:?} in the second");
-    // An allocator keeps some of what it was given back.
-    let flat = after.0 <= before.0 && after.1 <= before.1 + before.1 / 10 + 4096;
-    if first.is_empty() || flat {
-        println!("nothing leaks");
-        return ExitCode::SUCCESS;
+    let mut flat = true;
+    for (end, name) in ["here", "there"].into_iter().enumerate() {
+        let most =
+            |half: &[[Held; 2]]| half.iter().fold(Held::default(), |most, now| most.max(now[end]));
+        let (before, after) = (most(first), most(second));
+        println!("{name}: at most {before} in the first half, {after} in the second");
+        flat &= first.is_empty() || after.is_flat_after(before);
     }
-    println!("something leaks");
-    ExitCode::FAILURE
+    println!("{}", if flat { "nothing leaks" } else { "something leaks" });
+    if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn bytes(len: usize, salt: u64) -> Vec<u8> {
@@ -176,7 +237,9 @@ fn stopped(server: &Server) -> &'static str {
     "stopped for half a minute, then 3 MB and back"
 }
 
-fn killed(mut server: Server) -> Server {
+/// A server of its own, since the other one is to live for as long as the soak.
+fn killed() -> &'static str {
+    let mut server = Server::start("127.0.0.1:0");
     let stream = Stream::connect(server.address).unwrap();
     { &stream }.write_all(&bytes(50_000, 2)).unwrap();
     server.child.kill().unwrap();
@@ -184,29 +247,28 @@ fn killed(mut server: Server) -> Server {
     let again = Server::start(&server.address.to_string());
     let block = bytes(50_000, 3);
     while { &stream }.write(&block).is_ok() {}
-    again
+    drop(again);
+    "killed in mid transfer and started again"
 }
 
-/// Waits until the lanes of closed connections have ended.
-fn settle() {
-    let limit = Instant::now() + Duration::from_secs(5);
-    let mut before = usize::MAX;
-    while Instant::now() < limit {
-        let now = descriptors();
-        if now >= before {
-            return;
+/// Waits until what has ended holds nothing any more, at both ends: until there are no more descriptors
+/// than at the `start`, and heap does not become less any more. What they hold then.
+fn settle(server: &mut Server, start: [Held; 2]) -> [Held; 2] {
+    // On a busy machine the last words of a connection take their time.
+    let limit = Instant::now() + Duration::from_mins(1);
+    let mut before = [Held { heap_bytes: usize::MAX, ..Held::default() }; 2];
+    loop {
+        thread::park_timeout(Duration::from_millis(1500));
+        let now = [Held::here(), server.held()];
+        let rests = |end: usize| {
+            now[end].descriptors <= start[end].descriptors
+                && now[end].heap_bytes >= before[end].heap_bytes
+        };
+        if (rests(0) && rests(1)) || Instant::now() > limit {
+            return now;
         }
         before = now;
-        thread::park_timeout(Duration::from_millis(1500));
     }
-}
-
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
-}
-
-fn memory_kib() -> usize {
-    memory_kib_of(std::process::id())
 }
 
 /// What of a process is in memory (VmRSS).
@@ -219,16 +281,26 @@ fn memory_kib_of(id: u32) -> usize {
 /// An echo server in a process of its own: this program again.
 struct Server {
     child: Child,
+    says: Lines<BufReader<ChildStdout>>,
+    hears: ChildStdin,
     address: SocketAddr,
 }
 
 impl Server {
     fn start(on: &str) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
-        let mut child = command.env(ROLE, on).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, address: line.trim().parse().unwrap() }
+        command.env(ROLE, on).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut says = BufReader::new(child.stdout.take().unwrap()).lines();
+        let hears = child.stdin.take().unwrap();
+        let address = says.next().unwrap().unwrap().parse().unwrap();
+        Self { child, says, hears, address }
+    }
+
+    fn held(&mut self) -> Held {
+        writeln!(self.hears, "?").unwrap();
+        let heap_bytes = self.says.next().unwrap().unwrap().parse().unwrap();
+        Held::of(self.child.id(), heap_bytes)
     }
 
     fn signal(&self, name: &str) {
@@ -248,8 +320,13 @@ fn echo_process(on: &str) -> ! {
     let builder = Listener::builder().secret(SECRET).transport(patient());
     let listener = builder.bind(on).unwrap();
     println!("{}", listener.local_addr().unwrap());
+    thread::spawn(|| {
+        std::io::stdin().lines().for_each(|_| println!("{}", heap_bytes()));
+        // Whoever asked is gone.
+        process::exit(0);
+    });
     loop {
-        let Ok((mut stream, _)) = listener.accept() else { std::process::exit(1) };
+        let Ok((mut stream, _)) = listener.accept() else { process::exit(1) };
         thread::spawn(move || {
             let mut sink = stream.try_clone().unwrap();
             // The peer may go in the middle of it.

@@ -103,6 +103,12 @@ pub trait Endpoint {
     /// Acts on every deadline that `now` has reached.
     fn handle_timeout(&mut self, now: Instant);
 
+    /// What this side sends comes from another address from now on, and goes another way: the socket
+    /// was connected anew. An endpoint that can tell its peers does so at once.
+    fn handle_move(&mut self, now: Instant) {
+        let _ = now;
+    }
+
     /// Writes the next datagrams, all to one destination, into `batch`; `None` when there is
     /// nothing to send. An empty batch without room for the next datagram is a mistake of the
     /// driver: the datagram stays, and stays due.
@@ -152,6 +158,9 @@ impl<E: Endpoint + ?Sized> Endpoint for alloc::boxed::Box<E> {
     }
     fn handle_timeout(&mut self, now: Instant) {
         (**self).handle_timeout(now);
+    }
+    fn handle_move(&mut self, now: Instant) {
+        (**self).handle_move(now);
     }
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         (**self).poll_transmit(now, batch)

@@ -117,6 +117,24 @@ impl Pair {
         while self.step(end) {}
     }
 
+    /// Sends 64 bytes on a stream, has the other side read them and send them back, and reads those.
+    fn echo(&mut self, id: ConnectionId, stream: StreamId) {
+        const DATA: [u8; 64] = [7; 64];
+        self.hosts[0].get_mut(id).unwrap().write(stream, &DATA).unwrap();
+        self.settle(4 * DELAY);
+        let remote = self.hosts[0].get(id).unwrap().remote_id();
+        for (node, id) in [(1, remote), (0, id)] {
+            let connection = self.hosts[node].get_mut(id).unwrap();
+            let mut out = [0; 100];
+            assert_eq!(connection.read(self.now, stream, &mut out), Ok(DATA.len()));
+            assert_eq!(out[..DATA.len()], DATA);
+            if node == 1 {
+                connection.write(stream, &DATA).unwrap();
+                self.settle(2 * DELAY);
+            }
+        }
+    }
+
     /// Keeps the stream full and reads it empty for a while; returns the bytes that arrived.
     fn bulk(&mut self, ids: [ConnectionId; 2], stream: StreamId, time: Duration) -> u64 {
         let end = self.now + time;
@@ -201,6 +219,31 @@ fn datagrams_and_messages_allocate_nothing() {
     assert_eq!(got, (2000, 200));
     // Queues of the hosts may still double on their way to their bounds; nothing goes with a datagram.
     assert!(counted.count_total <= DOUBLINGS_MAX, "{counted:?}");
+}
+
+/// What connections hold that were of use once and fall silent: each side, on the average. They work
+/// as before when they are of use again.
+#[test]
+fn connections_that_have_echoed_are_small() {
+    const COUNT: usize = 300;
+    const BYTES_MAX: i64 = 4096;
+    let mut pair = Pair::new();
+    let mut ids = Vec::with_capacity(COUNT);
+    let counted = measure(|| {
+        for _ in 0..COUNT {
+            let id = pair.hosts[0].open(pair.now, pair.addresses[1]);
+            let stream = pair.hosts[0].get_mut(id).unwrap().open_stream(0).unwrap();
+            pair.echo(id, stream);
+            ids.push((id, stream));
+        }
+        pair.settle(Duration::from_secs(1));
+    });
+    let each = counted.bytes_current / i64::try_from(2 * COUNT).unwrap();
+    println!("{each} bytes for each side of a connection that has echoed: {counted:?}");
+    assert!((500..=BYTES_MAX).contains(&each), "{each} bytes");
+    for (id, stream) in ids {
+        pair.echo(id, stream);
+    }
 }
 
 /// What connections hold that have said hello and fall silent: each side, on the average.

@@ -47,7 +47,10 @@ impl Server {
         let mut output = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("the first line");
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        // In JSON, a quotation mark follows.
+        let digits = line.split('"').find_map(|part| part.trim().strip_prefix("127.0.0.1:"));
+        let digits = digits.or_else(|| line.trim().rsplit(':').next());
+        let port = digits.and_then(|port| port.parse().ok());
         Self { child, output, port: port.unwrap_or_else(|| panic!("no port in {line:?}")) }
     }
 
@@ -297,6 +300,40 @@ fn c13_true_copy() {
         assert_eq!(list(&printed, "as received"), ["7", "7 (duplicate)", "8", "-1"]);
         assert_eq!(list(&printed, "duplicates"), ["7"]);
     }
+}
+
+/// For programs: an object a line on both sides, and the same four lists.
+#[test]
+fn json_says_the_same() {
+    let objects = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    };
+    let server = Server::start(&["--json"]);
+    let output = client("json", &server, &[7, 8, 9, -1], &["--script", "1,2,3,1", "--json"]);
+    let said = objects(&text(&output.stdout));
+    assert!(output.status.success(), "{said:?}");
+    assert_eq!((&said[0]["event"], &said[0]["protocol"]), (&"sending".into(), &"rdt2.2".into()));
+    let faults: Vec<_> = said.iter().filter_map(|object| object["fault"].as_str()).collect();
+    assert_eq!(faults, ["corrupt", "stale_number"]);
+    assert_eq!(said.last().expect("an end")["ending"], "done");
+    let (well, printed) = server.finish();
+    assert!(well, "{printed}");
+    let lists = objects(&printed).pop().expect("lists");
+    assert_eq!(lists["complete"], true);
+    assert_eq!(lists["as_received"], serde_json::json!([7, 8, 8, 9, 9, -1]));
+    assert_eq!(lists["corrected"], serde_json::json!([7, 8, 9, -1]));
+    assert_eq!(lists["duplicates"], serde_json::json!([9]));
+    assert_eq!(lists["corrupted"], serde_json::json!([8]));
+    // Nobody is there to be asked.
+    let folder = folder("json-asks");
+    for args in [&["input", "--json"][..], &["client", "--json"]] {
+        let output = lab(args).current_dir(&folder).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("with --json"));
+    }
+    let output = lab(&["input", "2", "--json"]).current_dir(&folder).output().expect("it runs");
+    let wrote = objects(&text(&output.stdout)).pop().expect("an object");
+    assert_eq!(wrote["numbers"].as_array().map(Vec::len), Some(3));
 }
 
 /// S2-10: localhost, port 5000, for both sides.

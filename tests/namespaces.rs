@@ -173,7 +173,8 @@ fn a_route_that_is_prohibited_for_a_while_is_survived() {
     }
 }
 
-/// A laptop moves to another network: its old address is gone, and it has none for a moment.
+/// A laptop moves to another network: its old address is gone, and it has none for a moment. The
+/// connection is told, and tells the receiver, instead of waiting for a timeout.
 #[test]
 fn the_address_of_the_sender_changes_under_a_transfer() {
     let Some(hosts) = Hosts::new() else { return };
@@ -181,7 +182,8 @@ fn the_address_of_the_sender_changes_under_a_transfer() {
     hosts.on_a("addr del 10.77.0.1/24 dev wire");
     for_a_while(300);
     hosts.on_a("addr add 10.77.0.3/24 dev wire");
-    transfer.arrives();
+    let report = transfer.arrives();
+    assert_eq!(report["transport"]["moves"], 1, "{report}");
 }
 
 /// The interface takes less than Ethernet, from the start or from the middle on (EMSGSIZE): packets

@@ -246,6 +246,11 @@ impl RangeSet {
         self.ranges.capacity() * size_of::<Range<u64>>()
     }
 
+    /// Gives back the memory beyond what its ranges need.
+    pub fn shrink(&mut self) {
+        self.ranges.shrink_to_fit();
+    }
+
     /// How many numbers it has.
     pub fn count(&self) -> u64 {
         self.ranges.iter().map(len).sum()

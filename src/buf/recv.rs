@@ -217,6 +217,16 @@ impl RecvBuffer {
         blocks * Self::BLOCK_BYTES + places + self.held.memory_bytes()
     }
 
+    /// Gives back the memory that only further bytes would need: what is kept for later blocks, and the
+    /// last block once all of it was read.
+    pub fn shrink(&mut self) {
+        if self.held.is_empty() {
+            self.abandon();
+        }
+        self.spare = Vec::new();
+        self.held.shrink();
+    }
+
     /// Drops everything that was not read.
     pub fn abandon(&mut self) {
         (self.blocks, self.spare) = (VecDeque::new(), Vec::new());
@@ -237,6 +247,26 @@ mod tests {
 
     fn bytes(from: u64, len: usize) -> Vec<u8> {
         (from..from + len as u64).map(|at| at.wrapping_mul(0x85eb_ca6b).to_be_bytes()[5]).collect()
+    }
+
+    #[test]
+    fn memory_that_only_traffic_needs_is_given_back() {
+        const BLOCK: u64 = RecvBuffer::BLOCK_BYTES as u64;
+        let mut stream = RecvBuffer::new(8);
+        let data = [3; 2 * RecvBuffer::BLOCK_BYTES + 10];
+        assert_eq!(stream.insert(0, &data, u64::MAX), Ok(2 * BLOCK + 10));
+        stream.consume(2 * BLOCK);
+        stream.shrink();
+        let held = stream.memory_bytes();
+        assert!((1..2 * RecvBuffer::BLOCK_BYTES).contains(&held), "ten bytes wait: {held}");
+        assert_eq!(stream.peek(), [3; 10]);
+        stream.consume(10);
+        stream.shrink();
+        assert_eq!(stream.memory_bytes(), 0);
+        assert_eq!(stream.insert(2 * BLOCK + 10, b"more", u64::MAX), Ok(4));
+        assert_eq!(stream.peek(), b"more");
+        stream.consume(4);
+        assert_eq!(stream.position(), 2 * BLOCK + 14);
     }
 
     proptest! {

@@ -431,6 +431,20 @@ impl SendBuffer {
         slots + places + self.acked.memory_bytes() + self.lost.memory_bytes()
     }
 
+    /// Gives back the memory that only further bytes would need: what is kept for later slots, and the
+    /// last slot once the peer has all of it. What was [reserved](Self::reserve) and not committed is
+    /// gone.
+    pub fn shrink(&mut self) {
+        self.spare = Vec::new();
+        if self.is_acked() {
+            self.released += self.slots.len() as u64;
+            self.slots.clear();
+        }
+        self.slots.shrink_to_fit();
+        self.acked.shrink();
+        self.lost.shrink();
+    }
+
     /// Drops everything, as if no more had been written than was sent: the stream was reset.
     pub fn abandon(&mut self) {
         self.released += self.slots.len() as u64;
@@ -453,6 +467,32 @@ mod tests {
 
     fn byte(at: u64) -> u8 {
         at.wrapping_mul(0x9e37_79b9).to_be_bytes()[6]
+    }
+
+    #[test]
+    fn memory_that_only_traffic_needs_is_given_back() {
+        let mut stream = SendBuffer::new(100, 1000);
+        assert_eq!(stream.write(&[1; 250]), 250);
+        stream.take(250);
+        stream.acked(0..200);
+        stream.shrink();
+        let held = stream.memory_bytes();
+        assert!((100..300).contains(&held), "the last slot is not acknowledged: {held}");
+        let mut rest = [0; 50];
+        stream.copy(200, &mut rest);
+        assert_eq!(rest, [1; 50]);
+        stream.acked(200..250);
+        stream.shrink();
+        assert_eq!((stream.memory_bytes(), stream.is_acked()), (0, true));
+        assert_eq!(stream.write(&[2; 150]), 150);
+        assert_eq!(stream.take(200), Some(250..400));
+        let mut more = [0; 150];
+        stream.copy(250, &mut more);
+        assert_eq!(more, [2; 150]);
+        stream.lost(250..300);
+        assert_eq!(stream.take(200), Some(250..300));
+        stream.acked(250..400);
+        assert!(stream.is_acked());
     }
 
     proptest! {

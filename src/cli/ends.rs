@@ -80,6 +80,9 @@ impl Endpoint for End {
     fn handle_timeout(&mut self, now: Instant) {
         self.inner_mut().handle_timeout(now);
     }
+    fn handle_move(&mut self, now: Instant) {
+        self.inner_mut().handle_move(now);
+    }
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         self.inner_mut().poll_transmit(now, batch)
     }

@@ -120,6 +120,7 @@ struct Connection {
     lost_packets: u64,
     probe_timeouts: u64,
     congestion_events: u64,
+    moves: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -219,6 +220,7 @@ fn report(
             lost_packets: stats.recovery.lost_packets,
             probe_timeouts: stats.recovery.probe_timeouts,
             congestion_events: stats.recovery.congestion_events,
+            moves: stats.moves,
         }),
     }
 }

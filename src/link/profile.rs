@@ -458,7 +458,9 @@ mod tests {
         ]
     }
 
-    fn faults() -> impl Strategy<Value = Faults> {
+    /// Boxed, like the others: a strategy is as large as all that it may draw, and without optimisation
+    /// it is moved over the stack again and again.
+    fn faults() -> BoxedStrategy<Faults> {
         let region = prop_oneof![
             Just(Region::Anywhere),
             Just(Region::Header),
@@ -476,9 +478,10 @@ mod tests {
             .prop_map(|(share, bytes)| Extension { share, bytes });
         let replay = (share(), 1..=Replay::PACKETS_MAX, prop_oneof![Just(Replay::WITHIN), time()])
             .prop_map(|(share, packets, within)| Replay { share, packets, within });
-        let mangled = (swap, extend, replay, share(), time());
-        (loss(), corrupt, share(), duplicate, delay(), reorder, mangled).prop_map(
-            |(loss, corrupt, truncate, duplicate, delay, reorder, mangled)| {
+        let mangled = (swap, extend, replay, share(), time()).boxed();
+        let all = (loss(), corrupt, share(), duplicate, delay(), reorder, mangled);
+        let faults =
+            all.prop_map(|(loss, corrupt, truncate, duplicate, delay, reorder, mangled)| {
                 let (swap, extend, replay, splice, slot) = mangled;
                 Faults {
                     loss,
@@ -493,22 +496,23 @@ mod tests {
                     bunch: Bunch { slot },
                     reorder,
                 }
-            },
-        )
+            });
+        faults.boxed()
     }
 
-    fn timeline<T: Copy + fmt::Debug>(
-        value: impl Strategy<Value = T> + Clone,
-    ) -> impl Strategy<Value = Timeline<T>> {
+    fn timeline<T: Copy + fmt::Debug + 'static>(
+        value: impl Strategy<Value = T> + Clone + 'static,
+    ) -> BoxedStrategy<Timeline<T>> {
         let changes = prop::collection::btree_map(1..u64::MAX, value.clone(), 0..3);
-        (value, changes).prop_map(|(first, changes)| {
+        let timeline = (value, changes).prop_map(|(first, changes)| {
             changes.into_iter().fold(Timeline::constant(first), |timeline, (at, value)| {
                 timeline.then(Duration::from_nanos(at), value)
             })
-        })
+        });
+        timeline.boxed()
     }
 
-    fn link_config() -> impl Strategy<Value = LinkConfig> {
+    fn link_config() -> BoxedStrategy<LinkConfig> {
         let outage = (time(), time(), option::of(time())).prop_map(|(start, length, gap)| {
             let period = gap.map(|gap| length.saturating_add(gap + Duration::from_nanos(1)));
             let period = period.filter(|period| period.as_nanos() < u64::MAX.into());
@@ -529,7 +533,8 @@ mod tests {
             faults().prop_map(|faults| (faults.clone(), faults)),
             (faults(), faults()),
         ];
-        (classes, (rate, mtu, marks), any::<u64>(), jitter, vec(outage, 0..3), limit).prop_map(
+        let all = (classes, (rate, mtu, marks), any::<u64>(), jitter, vec(outage, 0..3), limit);
+        let config = all.prop_map(
             |(
                 (data, ack),
                 (rate, mtu, (mark, ecn)),
@@ -552,7 +557,8 @@ mod tests {
                     bytes_max: ByteSize(bytes),
                 }
             },
-        )
+        );
+        config.boxed()
     }
 
     proptest! {

@@ -334,6 +334,9 @@ impl<E: Endpoint> Driver<E> {
         }
         turn.sent = self.transmit(now);
         self.release(now);
+        if self.socket.take_move() {
+            self.endpoint.handle_move(now);
+        }
         self.trace(now, observer);
         Ok(turn)
     }

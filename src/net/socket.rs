@@ -89,6 +89,8 @@ pub struct SocketStats {
     /// sending or receiving: also counted there. Told to connected sockets, and to those that
     /// [ask for it](Socket::hear_refusals).
     pub refused: u64,
+    /// Times the address that it sent from was gone and it was connected anew from another.
+    pub renewed: u64,
 }
 
 /// What became of a datagram that was to be sent.
@@ -131,6 +133,8 @@ pub struct Socket {
     config: SocketConfig,
     /// Errors may be about other datagrams than the one at hand.
     hears_refusals: bool,
+    /// It sends from another address than the endpoint knows.
+    has_moved: bool,
 }
 
 impl Socket {
@@ -170,6 +174,7 @@ impl Socket {
             capabilities,
             config: *config,
             hears_refusals: false,
+            has_moved: false,
         })
     }
 
@@ -192,6 +197,7 @@ impl Socket {
             capabilities,
             config: SocketConfig::default(),
             hears_refusals: false,
+            has_moved: false,
         })
     }
 
@@ -239,7 +245,15 @@ impl Socket {
         if !is_gone || rustix::net::connect_unspec(&self.udp).is_err() {
             return false;
         }
-        self.connect(peer).is_ok()
+        let is_renewed = self.connect(peer).is_ok();
+        self.stats.renewed += u64::from(is_renewed);
+        self.has_moved |= is_renewed;
+        is_renewed
+    }
+
+    /// Whether it sends from another address than when this was last asked.
+    pub(super) const fn take_move(&mut self) -> bool {
+        core::mem::replace(&mut self.has_moved, false)
     }
 
     /// Asks to be told which peers' machines say that nobody listens there (ICMP port unreachable), on

@@ -131,6 +131,12 @@ impl Acks {
         (self.ecn != EcnCounts::default()).then_some(self.ecn)
     }
 
+    /// Gives back the memory beyond what it remembers.
+    pub(super) fn shrink(&mut self) {
+        self.seen.shrink();
+        self.report.shrink();
+    }
+
     /// Bytes of memory it holds.
     pub fn memory_bytes(&self) -> usize {
         self.seen.memory_bytes() + self.report.memory_bytes()

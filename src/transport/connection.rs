@@ -14,6 +14,7 @@ use super::{
     path::Path,
     recovery::{Recovery, Settled},
     repairing::Repairing,
+    slack::Slack,
     stats::Counted,
     stream::{OpenError, ReadError, StreamEvent, Streams, WriteError},
     ticket::Ticket,
@@ -99,6 +100,7 @@ pub struct Connection {
     pub(super) counted: Counted,
     /// Only while it is traced.
     pub(super) told: Option<Box<Told>>,
+    pub(super) slack: Slack,
     /// For the checksums of packets that leave where they were written.
     pub(super) join: Option<Box<Join>>,
 }
@@ -239,6 +241,7 @@ impl Connection {
             paced_until: None,
             counted: Counted::default(),
             told: None,
+            slack: Slack::new(now),
             join: None,
             config,
         }
@@ -312,6 +315,7 @@ impl Connection {
     /// Reads from a stream: as much as there is and `out` holds.
     pub fn read(&mut self, now: Instant, id: StreamId, out: &mut [u8]) -> Result<usize, ReadError> {
         self.check_readable()?;
+        self.slack.on_use(now);
         self.streams.read(now, id, out, self.recovery.rtt().smoothed())
     }
 
@@ -324,6 +328,7 @@ impl Connection {
 
     /// The application has used the next `len` bytes of a stream.
     pub fn consume(&mut self, now: Instant, id: StreamId, len: usize) {
+        self.slack.on_use(now);
         self.streams.consume(now, id, len, self.recovery.rtt().smoothed());
     }
 
@@ -435,7 +440,8 @@ impl Connection {
         let silence = self.silence_deadline().map(|(at, _)| at);
         let path = self.path.deadline();
         let copy = self.beginning.copies.deadline();
-        let deadlines = [self.recovery_deadline(), silence, self.keep_alive_at(), path, copy];
+        let (alive, slack) = (self.keep_alive_at(), self.slack_at());
+        let deadlines = [self.recovery_deadline(), silence, alive, path, copy, slack];
         deadlines.into_iter().flatten().min()
     }
 
@@ -466,6 +472,7 @@ impl Connection {
         }
         self.path.on_time(now);
         self.send_copies(now);
+        self.give_slack_back(now);
         // Called late, the deadline behind the first may have passed too.
         while self.recovery_deadline().is_some_and(|at| at <= now) {
             let delay_max = self.peer_params.max_ack_delay;

@@ -79,6 +79,11 @@ impl Queue {
         self.spare.extend(self.waiting.pop_front());
     }
 
+    fn shrink(&mut self) {
+        self.spare = Vec::new();
+        self.waiting.shrink_to_fit();
+    }
+
     fn memory_bytes(&self) -> usize {
         let kept = self.waiting.iter().chain(&self.spare).map(Vec::capacity);
         let places = self.waiting.capacity() + self.spare.capacity();
@@ -166,6 +171,12 @@ impl Datagrams {
     /// sent when the path began to bear less.
     pub const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Gives back the memory that only traffic needs.
+    pub(super) fn shrink(&mut self) {
+        self.outgoing.shrink();
+        self.incoming.shrink();
     }
 
     /// Bytes of memory it holds.

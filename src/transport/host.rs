@@ -368,6 +368,16 @@ impl Endpoint for Host {
         self.forget_deadlines();
     }
 
+    fn handle_move(&mut self, now: Instant) {
+        for (&id, entry) in &mut self.entries {
+            entry.connection.announce_move(now);
+            if !core::mem::replace(&mut entry.flags.touched, true) {
+                self.touched.push(id);
+            }
+        }
+        self.refresh(now);
+    }
+
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         self.touch_due(now);
         self.refresh(now);

@@ -340,6 +340,7 @@ impl Connection {
             self.acks.hurry(now);
         }
         self.heard_at = now;
+        self.slack.on_use(now);
         Disposition::Accepted
     }
 

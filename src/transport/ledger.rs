@@ -312,6 +312,12 @@ impl Ledger {
             + self.contents.capacity() * size_of::<Content>()
     }
 
+    /// Gives back the memory beyond what the packets need that are not settled.
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.contents.shrink_to_fit();
+    }
+
     /// Whether all is settled.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

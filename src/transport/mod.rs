@@ -117,6 +117,7 @@ pub mod rtt;
 mod settled;
 mod silence;
 pub mod skips;
+mod slack;
 pub mod stats;
 pub mod stream;
 pub mod ticket;

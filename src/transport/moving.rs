@@ -25,6 +25,7 @@ impl Connection {
             self.recovery.on_moved(now, Some((self.config.congestion, rtt)));
             self.settle();
             self.ping = true;
+            self.counted.moves += 1;
         }
     }
 

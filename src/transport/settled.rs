@@ -45,6 +45,13 @@ impl Settled {
         }
     }
 
+    /// Gives back the memory of what it does not hold at present.
+    pub(super) fn shrink(&mut self) {
+        self.acked.shrink_to_fit();
+        self.lost.shrink_to_fit();
+        self.lost_numbers.shrink_to_fit();
+    }
+
     /// Contents that it has room for.
     pub(super) fn capacity(&self) -> usize {
         self.acked.capacity() + self.lost.capacity() + self.lost_numbers.capacity()

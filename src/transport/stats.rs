@@ -49,7 +49,7 @@ pub struct Stats {
     pub ecn: EcnState,
     /// Packets that the peer has seen marked with congestion.
     pub ce_packets: u64,
-    /// How often the peer has moved to another address.
+    /// How often the peer has moved to another address, or this side has said that it has.
     pub moves: u32,
     /// How long packets may be now, UDP payload.
     pub packet_bytes: usize,
@@ -87,6 +87,8 @@ pub(super) struct Counted {
     pub(super) datagrams_received: u64,
     pub(super) bytes_received: u64,
     pub(super) copies_received: u64,
+    /// Moves of this side that were announced.
+    pub(super) moves: u32,
 }
 
 impl Connection {
@@ -108,7 +110,7 @@ impl Connection {
                 .map_or(0, |rate| rate.bytes_per_second),
             ecn: self.recovery.ecn().state(),
             ce_packets: self.recovery.ecn().ce_packets(),
-            moves: self.path.moves(),
+            moves: self.path.moves() + self.counted.moves,
             packet_bytes: self.recovery.pmtud().packet_bytes(),
             mtu: *self.recovery.pmtud().stats(),
             limited_by: self.held_up_by().unwrap_or(Limit::Application),

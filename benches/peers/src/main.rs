@@ -33,8 +33,8 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"server", rest)) => role::server(rest),
         Some((&"client", rest)) => role::client(rest),
-        Some((&"neighbours-server", [ms])) => neighbours::server(ms),
-        Some((&"neighbours-client", [address, ms])) => neighbours::client(address, ms),
+        Some((&"neighbours-server", [])) => neighbours::server(),
+        Some((&"neighbours-client", [address])) => neighbours::client(address),
         Some((&"neighbour", [what, address])) => neighbours::neighbour(what, address),
         Some((&what, rest)) => suite::run(what, rest),
         None => suite::run("all", &[]),

@@ -26,6 +26,8 @@ use crate::role::{
 
 /// Short round trips want small windows, which stay in the cache.
 const WINDOW: u64 = 512 << 10;
+/// How long connections are left alone before it is looked at what they hold.
+const SILENCE: Duration = Duration::from_secs(1);
 pub const SOCKET_BUFFER: usize = 4 << 20;
 
 pub fn config(contender: &str, work: Work) -> HostConfig {
@@ -88,6 +90,8 @@ pub fn server(contender: &str, work: Work) -> Done {
             let before = rss();
             echo(&mut driver, count)?;
             tell("server_kib", rss() - before);
+            rest_for(&mut driver, SILENCE)?;
+            tell("silent_kib", rss() - before);
             tell("counted", driver.endpoint().memory_bytes() / 1024);
             while driver.endpoint().connections().next().is_some() {
                 driver.turn(&mut (), None)?;
@@ -276,6 +280,16 @@ fn rest(driver: &mut Driver<Host>) -> Done<usize> {
     Ok(bytes)
 }
 
+/// Says nothing of its own accord for so long.
+fn rest_for(driver: &mut Driver<Host>, time: Duration) -> Done {
+    let end = driver.now() + time;
+    while driver.now() < end {
+        driver.turn(&mut (), Some(end))?;
+        while driver.endpoint_mut().poll_event().is_some() {}
+    }
+    Ok(())
+}
+
 fn many(driver: &mut Driver<Host>, address: SocketAddr, count: usize) -> Done {
     /// Connections that are being opened at the same time.
     const OPENING: usize = 200;
@@ -297,6 +311,8 @@ fn many(driver: &mut Driver<Host>, address: SocketAddr, count: usize) -> Done {
     tell("answered", answered);
     tell("per_second", count as f64 / start.elapsed().as_secs_f64());
     tell("client_kib", rss());
+    // The server looks at what it holds before they are closed.
+    rest_for(driver, 2 * SILENCE)?;
     let ids: Vec<_> = driver.endpoint().connections().map(|(id, _)| id).collect();
     for id in ids {
         let now = driver.now();

@@ -13,6 +13,9 @@ use crate::{
     role::{Done, Work},
 };
 
+/// Slices of a neighbour's comings and goings for each of `--runs`.
+const PAIRS_PER_RUN: usize = 5;
+
 struct Options {
     runs: usize,
     ms: u64,
@@ -53,13 +56,13 @@ pub fn run(what: &str, words: &[&str]) -> Done {
         "bulk" => bulk(&options),
         "pingpong" => pingpong(&options),
         "connections" => connections(&options),
-        "neighbours" => neighbours::table(options.runs, Duration::from_millis(options.ms)),
+        "neighbours" => neighbours::table(PAIRS_PER_RUN * options.runs),
         "link" => link::table(Duration::from_secs(10)),
         "all" => {
             bulk(&options)?;
             pingpong(&options)?;
             connections(&options)?;
-            neighbours::table(options.runs, Duration::from_millis(options.ms))?;
+            neighbours::table(PAIRS_PER_RUN * options.runs)?;
             link::table(Duration::from_secs(10))
         }
         _ => Err("bulk, pingpong, connections, neighbours, link or all".into()),
@@ -252,16 +255,19 @@ fn connections(options: &Options) -> Done {
         options.count
     );
     let told = turns(&contenders, runs, Work::Connections(options.count));
-    println!("| contender | answered | connections/s | server KiB each |");
-    println!("| --- | --- | --- | --- |");
+    println!("| contender | answered | connections/s | server KiB each | silent for a second |");
+    println!("| --- | --- | --- | --- | --- |");
     for (contender, runs) in contenders.iter().zip(&told) {
-        let each: Vec<f64> = values(runs, "server_kib");
-        let each = each.into_iter().map(|kib| kib / options.count as f64).collect();
+        let each = |name| {
+            let kib = values(runs, name).into_iter();
+            cell(Spread::of(kib.map(|kib| kib / options.count as f64).collect()), 1)
+        };
         println!(
-            "| {contender} | {} | {} | {} |",
+            "| {contender} | {} | {} | {} | {} |",
             cell(Spread::of(values(runs, "answered")), 0),
             cell(Spread::of(values(runs, "per_second")), 0),
-            cell(Spread::of(each), 1),
+            each("server_kib"),
+            each("silent_kib"),
         );
     }
     Ok(())

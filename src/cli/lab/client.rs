@@ -15,10 +15,11 @@ use rdtp::{
     quantity::Probability,
     rng::Seed,
 };
+use serde_json::json;
 
 use super::{
     super::{Failure, Outcome, network, refuse},
-    Common, Lang, ask, print, span,
+    Common, Lang, ask, json, print, span, tell,
 };
 
 /// Send the list, choosing for each number how: by menu, by script or by chance.
@@ -88,6 +89,9 @@ impl Source {
             ));
         }
         if options.loss.is_none() && options.dup.is_none() && !options.shuffle {
+            if options.common.json {
+                refuse("with --json there is no menu: use --script, --loss, --dup or --shuffle");
+            }
             return Ok(Self::Menu);
         }
         let [loss, dup] = [options.loss, options.dup].map(Option::unwrap_or_default);
@@ -155,8 +159,18 @@ impl Visitor for Talk<'_> {
             patience: options.patience,
             ..ClientConfig::new(server, socket.local_addr().port())
         };
-        print(&lang.sending(list.len() - 1, server, P::NAME, seed))?;
-        if faults == Faults::Real {
+        let json = options.common.json;
+        tell(
+            json,
+            || lang.sending(list.len() - 1, server, P::NAME, seed),
+            || {
+                json!({
+                    "event": "sending", "numbers": list, "peer": server.to_string(),
+                    "protocol": P::NAME, "seed": seed.to_string(),
+                })
+            },
+        )?;
+        if faults == Faults::Real && !json {
             print(&lang.not_tolerated(P::NAME, protocol.tolerates()).unwrap_or_default())?;
         }
         let client = Client::new(&protocol, config, list, seed);
@@ -172,10 +186,14 @@ fn converse<P: Protocol>(
 ) -> Outcome {
     let lang = options.common.lang();
     loop {
-        print(&lang.remaining(driver.endpoint().remaining()))?;
+        let json = options.common.json;
+        if !json {
+            print(&lang.remaining(driver.endpoint().remaining()))?;
+        }
         let ending = driver.endpoint().ending();
         if let Some(ending) = ending {
-            print(&lang.ending(ending, P::NAME, options.patience))?;
+            let text = || lang.ending(ending, P::NAME, options.patience);
+            tell(json, text, || json::end(ending, driver.endpoint().remaining()))?;
             let well = matches!(ending, Ending::Done | Ending::Quit);
             return Ok(ExitCode::from(u8::from(!well)));
         }
@@ -185,7 +203,8 @@ fn converse<P: Protocol>(
         loop {
             driver.turn(&mut (), None)?;
             while let Some(event) = driver.endpoint_mut().poll_event() {
-                print(&lang.event(event, P::FIELDS, options.faults == Mode::Seed))?;
+                let text = || lang.event(event, P::FIELDS, options.faults == Mode::Seed);
+                tell(json, text, || json::client(event))?;
             }
             if driver.endpoint().ready() || driver.endpoint().ending().is_some() {
                 break;

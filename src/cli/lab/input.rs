@@ -4,10 +4,11 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use rdtp::app::lab::input::{self, COUNT_MAX, FILE_NAME};
+use serde_json::json;
 
 use super::{
     super::{Failure, Outcome, lang, network, refuse},
-    Language, ask, print,
+    Language, ask, tell,
 };
 
 /// Write the list to send: N consecutive identifiers, the first random in 1..1000, then -1.
@@ -25,6 +26,9 @@ pub(super) struct Options {
     /// Language; by default that of the locale
     #[arg(long, value_enum)]
     lang: Option<Language>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(options: &Options) -> Outcome {
@@ -35,6 +39,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     };
     let count = match options.count {
         Some(count) => Some(read(&count.to_string()).unwrap_or_else(|reason| refuse(reason))),
+        None if options.json => refuse("with --json nobody is asked: say how many"),
         None => ask(lang.how_many(), read)?,
     };
     let Some(count) = count else { return Err(Failure(lang.no_count().to_owned())) };
@@ -45,6 +50,10 @@ pub(super) fn run(options: &Options) -> Outcome {
     let path = options.out.display().to_string();
     fs::write(&options.out, input::format(&list))
         .map_err(|error| Failure(format!("{path}: {error}")))?;
-    print(&lang.wrote(&path, count, list[0], seed))?;
+    tell(
+        options.json,
+        || lang.wrote(&path, count, list[0], seed),
+        || json!({ "event": "wrote", "file": path, "numbers": list, "seed": seed.to_string() }),
+    )?;
     Ok(ExitCode::SUCCESS)
 }

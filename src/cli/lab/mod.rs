@@ -3,6 +3,7 @@
 
 mod client;
 mod input;
+mod json;
 mod replay;
 mod server;
 
@@ -15,6 +16,7 @@ use rdtp::{
     quantity::Span,
     wire::{Checksum, lab::LabChecksum},
 };
+use serde_json::Value;
 
 use super::{
     Failure, Outcome,
@@ -48,6 +50,9 @@ struct Common {
     /// Language; by default that of the locale
     #[arg(long, value_enum)]
     lang: Option<Language>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
 }
 
 impl Common {
@@ -115,6 +120,15 @@ fn ask<T>(
             Err(reason) => print(&format!("{reason}\n"))?,
         }
     }
+}
+
+/// Says something: to people, or to programs.
+fn tell(
+    json: bool,
+    text: impl FnOnce() -> String,
+    value: impl FnOnce() -> Value,
+) -> Result<(), Failure> {
+    if json { print(&format!("{}\n", value())) } else { print(&text()) }
 }
 
 /// Prints at once, also without a newline. A closed pipe is an error, not a panic.

@@ -8,15 +8,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rdtp::{
-    app::lab::{PORT, Server, ServerConfig, ServerEvent},
+    app::lab::{Lists, PORT, Server, ServerConfig, ServerEvent},
     classic::{Protocol, Spec, Visitor},
     endpoint::Endpoint,
     net::{Clock, Driver, Socket, SocketConfig},
 };
+use serde_json::json;
 
 use super::{
     super::{Failure, Outcome, stop::Stop},
-    Common, print, span,
+    Common, json, print, span, tell,
 };
 
 /// Receive numbers from any number of clients, and show of each: as received, corrected,
@@ -50,6 +51,13 @@ pub(super) fn run(options: &Options) -> Outcome {
     Spec::from(options.common.protocol).visit(Serve(options))
 }
 
+/// Shows the four lists of a client.
+fn show(options: &Options, peer: SocketAddr, lists: &Lists, complete: bool) -> Result<(), Failure> {
+    let Common { json, .. } = options.common;
+    let text = || options.common.lang().lists(peer, lists, complete);
+    tell(json, text, || json::lists(peer, lists, complete))
+}
+
 struct Serve<'a>(&'a Options);
 
 impl Visitor for Serve<'_> {
@@ -71,8 +79,13 @@ impl Visitor for Serve<'_> {
             idle: options.idle.max(options.quiet),
             ..ServerConfig::default()
         };
-        print(&lang.listening(P::NAME, local))?;
-        if local.port() == PORT {
+        let json = options.common.json;
+        tell(
+            json,
+            || lang.listening(P::NAME, local),
+            || json!({ "event": "listening", "address": local.to_string(), "protocol": P::NAME }),
+        )?;
+        if local.port() == PORT && !json {
             print(lang.port_5000())?;
         }
         let mut driver = Driver::new(Server::new(protocol, config), socket, Clock::start());
@@ -83,7 +96,7 @@ impl Visitor for Serve<'_> {
                 for peer in driver.endpoint().peers().collect::<Vec<_>>() {
                     if let Some(lists) = driver.endpoint().lists(peer) {
                         let complete = lists.looks_complete(options.count);
-                        print(&lang.lists(peer, lists, complete))?;
+                        show(options, peer, lists, complete)?;
                     }
                 }
                 return Ok(ExitCode::FAILURE);
@@ -92,11 +105,15 @@ impl Visitor for Serve<'_> {
             while let Some(event) = driver.endpoint_mut().poll_event() {
                 match event {
                     ServerEvent::Arrived { peer, arrival, seq, reply } => {
-                        print(&lang.arrived(peer, arrival, seq, reply, P::FIELDS))?;
+                        tell(
+                            json,
+                            || lang.arrived(peer, arrival, seq, reply, P::FIELDS),
+                            || json::arrived(peer, arrival, seq, reply),
+                        )?;
                     }
                     ServerEvent::Quiet { peer, complete } => {
                         if let Some(lists) = driver.endpoint().lists(peer) {
-                            print(&lang.lists(peer, lists, complete))?;
+                            show(options, peer, lists, complete)?;
                         }
                         if options.once {
                             return Ok(ExitCode::from(u8::from(!complete)));

@@ -13,7 +13,7 @@ mod view;
 mod way;
 
 use core::{net::SocketAddr, time::Duration};
-use std::{fs::File, io::Read as _, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use rdtp::{
@@ -35,7 +35,7 @@ use self::{
 };
 use super::{
     Failure, Outcome,
-    carrier::Over,
+    carrier::{Over, draw},
     lang::{self, Language},
     network::NetworkArgs,
     refuse,
@@ -153,13 +153,9 @@ fn language(chosen: Option<Language>, compat: Option<Compat>) -> Lang {
     lang::chosen(chosen.or(compat.map(|_| Language::Pt)))
 }
 
-/// Chance that nobody can guess, for tokens and connections; where the system has none to give, what
-/// differs from call to call.
+/// Chance that nobody can guess, for tokens and connections.
 fn secret() -> Seed {
-    let mut bytes = [0; 8];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    let number = read.map_or_else(|_| Clock::unix_nanos(), |()| u64::from_le_bytes(bytes));
-    Seed::new(number).index(std::process::id().into())
+    Seed::new(draw())
 }
 
 /// The network that was asked for, said on standard error, and what of it the carrier does not bear.

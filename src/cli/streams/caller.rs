@@ -80,6 +80,10 @@ impl Endpoint for Caller {
         self.streams.handle_timeout(now);
     }
 
+    fn handle_move(&mut self, now: Instant) {
+        self.streams.handle_move(now);
+    }
+
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         self.streams.poll_transmit(now, batch)
     }

@@ -218,6 +218,11 @@ impl Endpoint for Streams {
         self.host.handle_timeout(now);
     }
 
+    fn handle_move(&mut self, now: Instant) {
+        self.now = now;
+        self.host.handle_move(now);
+    }
+
     fn poll_transmit(&mut self, now: Instant, batch: &mut Batch<'_>) -> Option<Transmit> {
         self.now = now;
         self.host.poll_transmit(now, batch)

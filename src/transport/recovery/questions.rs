@@ -38,6 +38,12 @@ impl Recovery {
         )
     }
 
+    /// Gives back the memory that only traffic needs.
+    pub(in crate::transport) fn shrink(&mut self) {
+        self.ledger.shrink();
+        self.known.shrink();
+    }
+
     /// The congestion control.
     pub fn controller(&self) -> &dyn Controller {
         &*self.controller

@@ -72,6 +72,12 @@ impl Stream {
         size_of::<Self>() + self.send.buffer().memory_bytes() + self.recv.buffer().memory_bytes()
     }
 
+    /// Gives back the memory that only traffic needs.
+    pub(super) fn shrink(&mut self) {
+        self.send.shrink();
+        self.recv.shrink();
+    }
+
     /// Whether it has anything to tell beside its data.
     pub(super) fn has_control(&self) -> bool {
         self.send.has_control() || self.recv.has_control()

@@ -254,6 +254,11 @@ impl RecvHalf {
     pub const fn buffer(&self) -> &RecvBuffer {
         &self.buffer
     }
+
+    /// Gives back the memory that only traffic needs.
+    pub(super) fn shrink(&mut self) {
+        self.buffer.shrink();
+    }
 }
 
 #[cfg(test)]

@@ -305,6 +305,11 @@ impl SendHalf {
     pub const fn buffer(&self) -> &SendBuffer {
         &self.buffer
     }
+
+    /// Gives back the memory that only traffic needs.
+    pub(super) fn shrink(&mut self) {
+        self.buffer.shrink();
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What can be asked of the streams of a connection.
+//! What can be asked of the streams of a connection, and what they hold.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 
 use super::Streams;
 use crate::{
@@ -42,6 +42,18 @@ impl Streams {
         let queues = (ready + self.telling.capacity()) * size_of::<StreamId>()
             + self.events.capacity() * size_of::<StreamEvent>();
         streams + queues + self.peer_over.memory_bytes()
+    }
+
+    /// Gives back the memory that only traffic needs.
+    pub(in crate::transport) fn shrink(&mut self) {
+        self.table.values_mut().for_each(|stream| stream.shrink());
+        // A map keeps its last node.
+        if self.ready.values().all(VecDeque::is_empty) {
+            self.ready = BTreeMap::new();
+        }
+        self.telling.shrink_to_fit();
+        self.events.shrink_to_fit();
+        self.peer_over.shrink();
     }
 
     /// The sending half of a stream, for statistics.
