@@ -99,3 +99,32 @@ fn product(code: u64, power: u32) -> u64 {
 const fn low(code: u64) -> u32 {
     code as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// The definition.
+    fn bit_by_bit(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |code, &byte| {
+            (0..8).fold(code ^ u32::from(byte), |code, _| {
+                (code >> 1) ^ if code & 1 == 1 { POLYNOMIAL } else { 0 }
+            })
+        })
+    }
+
+    #[test]
+    fn three_chains_are_as_good_as_none() {
+        let bytes: Vec<u8> = (0..4000_u32).map(|at| (at * at / 7).to_le_bytes()[0]).collect();
+        for len in [0, 1, 7, 8, 13, 143, 144, 151, 1443, 3071, 3072, 3079, 3215, 3216, 4000] {
+            let bytes = &bytes[..len];
+            let Some(code) = extend_crc32c(0, bytes) else { return };
+            assert_eq!(code, bit_by_bit(bytes), "{len} bytes");
+            let (head, tail) = bytes.split_at(len / 3);
+            let joined = extend_crc32c(0, head).and_then(|code| extend_crc32c(code, tail));
+            assert_eq!(joined, Some(code), "{len} bytes in two parts");
+        }
+        assert_eq!(extend_crc32c(0, b"123456789").unwrap_or(0xe306_9283), 0xe306_9283);
+    }
+}

@@ -1,4 +1,4 @@
-//! What unsafe code in `net/sys` reads and writes, with its unit tests, for Miri: `.ci/miri`. A crate
+//! What unsafe code in `sys` reads and writes, with its unit tests, for Miri: `.ci/miri`. A crate
 //! of its own, since everything that the crate's other tests need would have to be built for Miri first.
 
 #![allow(dead_code, reason = "who calls these parts is not here")]
@@ -8,7 +8,11 @@ extern crate alloc;
 #[path = "../../../src/ecn.rs"]
 pub mod ecn;
 
-#[path = "../../../src/net/sys/control.rs"]
+#[path = "../../../src/sys/udp/control.rs"]
 mod control;
-#[path = "../../../src/net/sys/name.rs"]
+#[path = "../../../src/sys/udp/name.rs"]
 mod name;
+
+#[cfg(target_arch = "x86_64")]
+#[path = "../../../src/sys/crc32c.rs"]
+mod crc32c;
