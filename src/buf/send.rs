@@ -163,6 +163,9 @@ impl SendBuffer {
     /// Takes as much of `data` as there is room for and returns how much that was; 0 tells the
     /// application to wait.
     pub fn write(&mut self, data: &[u8]) -> usize {
+        if data.len() >= self.slot_bytes {
+            self.close_slot();
+        }
         let mut taken = 0;
         while taken < data.len() {
             let space = self.reserve();
@@ -187,6 +190,19 @@ impl SendBuffer {
         let Some(slot) = self.slots.back_mut() else { return &mut [] };
         let end = slot.room.min(slot.len.saturating_add(room));
         &mut slot.bytes[self.headroom..][slot.len..end]
+    }
+
+    /// Makes what is in the last slot all that it takes, if that has left. For writes that fill slots:
+    /// beginning in a new one they leave as they lie, where the rest of a slot would have to be copied,
+    /// and with each write so would the first part of the next.
+    fn close_slot(&mut self) {
+        if let Some(slot) = self.slots.back_mut()
+            && self.aligned
+            && slot.len > 0
+            && slot.end() <= self.next
+        {
+            slot.room = slot.len;
+        }
     }
 
     fn add_slot(&mut self) {
@@ -636,6 +652,33 @@ mod tests {
         assert_eq!(buffer.next_slot(99), None, "a part of one");
         buffer.lost(24..30);
         assert_eq!(buffer.next_slot(99), Some(WholeSlot { number: 2, bytes: 20..30 }));
+    }
+
+    #[test]
+    fn a_long_write_begins_in_a_slot_of_its_own_once_the_last_has_left() {
+        let mut buffer = SendBuffer::new(10, 100).with_headroom(4);
+        buffer.set_aligned(true);
+        buffer.write(&[7; 13]);
+        assert_eq!(buffer.take(100), Some(0..10));
+        buffer.write(&[8; 10]);
+        assert_eq!(buffer.take(100), Some(10..20), "it had not left");
+        assert_eq!(buffer.take(100), Some(20..23));
+        buffer.write(&[9; 2]);
+        assert_eq!(buffer.take(100), Some(23..25), "a short one fills it up");
+        buffer.write(&[9; 12]);
+        let next = WholeSlot { number: 3, bytes: 25..35 };
+        assert_eq!(buffer.next_slot(99), Some(next.clone()));
+        assert!(buffer.take_slot(&next, 4).is_some());
+        assert_eq!(buffer.take(100), Some(35..37));
+        buffer.lost(20..25);
+        let again = WholeSlot { number: 2, bytes: 20..25 };
+        assert_eq!(buffer.next_slot(0), Some(again), "what is in it is all there will be");
+        let mut copy = [0; 17];
+        buffer.copy(20, &mut copy);
+        assert_eq!(copy[..4], [8, 8, 8, 9], "every byte is found");
+        assert_eq!(copy[4..], [9; 13]);
+        buffer.acked(0..37);
+        assert!(buffer.is_acked());
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Listener {
         Self { lanes, accepts, clock, group, nonblocking: AtomicBool::new(false) }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "tokio"))]
     pub(super) fn lanes(&self) -> &[Arc<Hold>] {
         &self.lanes
     }

@@ -9,7 +9,7 @@ use std::io;
 
 use super::{
     Error,
-    lane::{Core, Lane},
+    lane::{Ask, Core, Lane},
 };
 use crate::time::nanos;
 
@@ -60,10 +60,20 @@ impl Patience {
         &self,
         lane: &Lane,
         way: Way,
-        mut ask: impl FnMut(&mut Core, Option<&Waker>) -> Poll<Result<T, Error>>,
+        ask: impl FnMut(&mut Core, Option<&Waker>) -> Poll<Result<T, Error>>,
+    ) -> io::Result<T> {
+        self.wait_for(lane, way, ask)
+    }
+
+    /// The same for what is more than a closure.
+    pub(super) fn wait_for<T>(
+        &self,
+        lane: &Lane,
+        way: Way,
+        mut ask: impl Ask<Answer = Result<T, Error>>,
     ) -> io::Result<T> {
         if self.is_nonblocking() {
-            return match lane.with(|core| ask(core, None)) {
+            return match lane.with(|core| ask.ask(core, None)) {
                 Poll::Ready(answer) => Ok(answer?),
                 Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
             };

@@ -9,6 +9,10 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spin {
     longest: Duration,
+    /// Whether it looks for so long, since that would have been enough the last time.
+    long: bool,
+    /// How long it has just looked in vain.
+    looked: Duration,
     /// Times in a row that it looked in vain.
     vain: u32,
     /// Short waits to be slept through before it looks again.
@@ -24,24 +28,34 @@ impl Default for Spin {
 }
 
 impl Spin {
-    /// What waking up costs, about.
-    const LONGEST: Duration = Duration::from_micros(20);
+    /// What waking up costs, about: how long it looks as a rule.
+    const USUAL: Duration = Duration::from_micros(20);
+    /// Two who wait for each other both wait for each other's waking up as well, as long as both sleep:
+    /// one has to look for longer once, and then neither does.
+    const LONGEST: Duration = Duration::from_micros(50);
     /// After so many times in vain, it looks no less often.
     const VAIN_MAX: u32 = 8;
 
     pub(super) const fn new(longest: Duration) -> Self {
-        Self { longest, vain: 0, pause: 0, short: true }
+        let looked = Duration::ZERO;
+        Self { longest, long: false, looked, vain: 0, pause: 0, short: true }
     }
 
     /// How long to look now.
-    pub(super) const fn length(&self) -> Duration {
-        if self.short && self.pause == 0 { self.longest } else { Duration::ZERO }
+    pub(super) fn length(&self) -> Duration {
+        match (self.short && self.pause == 0, self.long) {
+            (true, true) => self.longest,
+            (true, false) => self.longest.min(Self::USUAL),
+            (false, _) => Duration::ZERO,
+        }
     }
 
     /// It slept for so long. Had it come soon, looking would have been better.
     pub(super) fn on_slept(&mut self, slept: Duration) {
-        self.short = slept <= self.longest * 2;
+        self.short = slept <= self.longest.min(Self::USUAL) * 2;
         self.pause = self.pause.saturating_sub(u32::from(self.short));
+        let looked = core::mem::take(&mut self.looked);
+        self.long |= !looked.is_zero() && looked + slept <= self.longest + Self::USUAL;
     }
 
     /// It came while it looked.
@@ -50,10 +64,12 @@ impl Spin {
     }
 
     /// Nothing came while it looked.
-    pub(super) const fn on_waited_in_vain(&mut self) {
-        if self.length().is_zero() {
+    pub(super) fn on_waited_in_vain(&mut self) {
+        self.looked = self.length();
+        if self.looked.is_zero() {
             return;
         }
+        self.long = false;
         self.pause = 1 << self.vain;
         if self.vain < Self::VAIN_MAX {
             self.vain += 1;
@@ -79,6 +95,25 @@ mod tests {
         spin.on_slept(SHORT);
         assert_eq!(spin.length(), Duration::from_micros(20));
         assert_eq!(Spin::new(Duration::ZERO).length(), Duration::ZERO, "switched off");
+    }
+
+    #[test]
+    fn it_looks_for_longer_where_that_is_enough() {
+        let mut spin = Spin::default();
+        spin.on_waited_in_vain();
+        spin.on_slept(SHORT);
+        assert_eq!(spin.length(), Duration::from_micros(50), "it would have come within that");
+        spin.on_met();
+        spin.on_met();
+        assert_eq!(spin.length(), Duration::from_micros(50));
+        spin.on_waited_in_vain();
+        spin.on_slept(SHORT);
+        assert_eq!(spin.length(), Duration::from_micros(20), "it was not enough");
+        spin.on_waited_in_vain();
+        spin.on_slept(LONG);
+        spin.on_slept(SHORT);
+        spin.on_slept(SHORT);
+        assert_eq!(spin.length(), Duration::from_micros(20), "nor would it have been");
     }
 
     #[test]

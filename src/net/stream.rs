@@ -14,12 +14,12 @@ use std::{
 
 use super::{
     Connection, ConnectionBuilder, Error,
-    lane::{Core, Wait},
+    lane::{Ask, Core, Wait},
     patience::{Patience, Way},
 };
 use crate::{
     transport::stream::{ReadError, WriteError},
-    wire::transport::StreamId,
+    wire::transport::{ConnectionId, StreamId},
 };
 
 /// A stream of bytes in both directions: what `std::net::TcpStream` is over TCP.
@@ -110,6 +110,11 @@ impl Stream {
         Ok(Self { shared: Arc::clone(&self.shared) })
     }
 
+    /// Whether it is this stream of this connection.
+    fn is(&self, id: ConnectionId, stream: StreamId) -> bool {
+        id == self.connection().held.id && stream == self.id()
+    }
+
     /// The peer's address.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.shared.connection.peer_addr())
@@ -126,6 +131,10 @@ impl Stream {
         ask: impl FnMut(&mut Core, Option<&Waker>) -> Poll<Result<T, Error>>,
     ) -> io::Result<T> {
         self.shared.patience.wait(&self.shared.connection.held.lane, way, ask)
+    }
+
+    fn wait_to_read(&self, ask: impl Ask<Answer = Result<usize, Error>>) -> io::Result<usize> {
+        self.shared.patience.wait_for(&self.shared.connection.held.lane, Way::In, ask)
     }
 
     // Reading.
@@ -197,8 +206,8 @@ impl Stream {
     /// Hands the next bytes to `take` where they lie, without a copy; it says how many of them it
     /// used. Returns that number, or 0 at the end of the stream. Nothing else happens on the
     /// connection meanwhile: `take` must not be slow, nor use a handle of the same socket.
-    pub fn read_with(&self, mut take: impl FnMut(&[u8]) -> usize) -> io::Result<usize> {
-        self.wait(Way::In, |core, waker| self.poll_peek(core, waker, &mut take, true))
+    pub fn read_with(&self, take: impl FnMut(&[u8]) -> usize) -> io::Result<usize> {
+        self.wait_to_read(ReadingWith { stream: self, take, taken: None })
     }
 
     // Writing.
@@ -374,7 +383,63 @@ impl Stream {
 
 impl Read for &Stream {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.wait(Way::In, |core, waker| self.poll_read(core, waker, out))
+        self.wait_to_read(Reading { stream: self, out, taken: 0 })
+    }
+}
+
+/// A read that waits. What arrives meanwhile goes from the datagram to where it is wanted.
+struct Reading<'a> {
+    stream: &'a Stream,
+    out: &'a mut [u8],
+    /// Bytes of `out` that have arrived.
+    taken: usize,
+}
+
+impl Ask for Reading<'_> {
+    type Answer = Result<usize, Error>;
+
+    fn ask(&mut self, core: &mut Core, waker: Option<&Waker>) -> Poll<Self::Answer> {
+        if self.taken > 0 {
+            return Poll::Ready(Ok(self.taken));
+        }
+        self.stream.poll_read(core, waker, self.out)
+    }
+
+    fn take(&mut self, id: ConnectionId, stream: StreamId, bytes: &[u8]) -> usize {
+        if !self.stream.is(id, stream) {
+            return 0;
+        }
+        let space = &mut self.out[self.taken..];
+        let len = bytes.len().min(space.len());
+        space[..len].copy_from_slice(&bytes[..len]);
+        self.taken += len;
+        len
+    }
+}
+
+/// The same with the bytes where they lie.
+struct ReadingWith<'a, F> {
+    stream: &'a Stream,
+    take: F,
+    /// How many it used, once it was asked.
+    taken: Option<usize>,
+}
+
+impl<F: FnMut(&[u8]) -> usize> Ask for ReadingWith<'_, F> {
+    type Answer = Result<usize, Error>;
+
+    fn ask(&mut self, core: &mut Core, waker: Option<&Waker>) -> Poll<Self::Answer> {
+        match self.taken {
+            Some(len) => Poll::Ready(Ok(len)),
+            None => self.stream.poll_peek(core, waker, &mut self.take, true),
+        }
+    }
+
+    fn take(&mut self, id: ConnectionId, stream: StreamId, bytes: &[u8]) -> usize {
+        if self.taken.is_some() || !self.stream.is(id, stream) {
+            return 0;
+        }
+        *self.taken.insert((self.take)(bytes).min(bytes.len()))
     }
 }
 

@@ -7,6 +7,9 @@
 //! `tokio::time::timeout` is one. Dropping the last handle never waits, so a program that ends should
 //! `shutdown().await` first, which waits until the peer has everything.
 //!
+//! What is made in a runtime of tokio is driven by it, which needs `enable_io`; elsewhere, and when
+//! the runtime ends, a thread does that.
+//!
 //! ```
 //! use rdtp::net::tokio::{Listener, Stream};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -74,7 +77,10 @@ impl Listener {
         let mut last = no_address();
         for address in lookup_host(address).await? {
             match builder.bind(address) {
-                Ok(listener) => return Ok(Self(listener)),
+                Ok(listener) => {
+                    listener.lanes().iter().try_for_each(|lane| lane.watch())?;
+                    return Ok(Self(listener));
+                }
                 Err(error) => last = error,
             }
         }
@@ -231,8 +237,10 @@ impl Stream {
         self.0.set_priority(priority);
     }
 
-    /// The stream whose calls block.
+    /// The stream whose calls block. A thread waits for its socket from now on, so that it does not
+    /// depend on a runtime.
     pub fn into_blocking(self) -> super::Stream {
+        self.0.connection().held.lane.unwatch();
         self.0
     }
 
@@ -300,6 +308,7 @@ async fn open(
         let started = builder.start(peer, stream);
         let result = match started {
             Ok((connection, stream)) => {
+                connection.held.lane.watch()?;
                 // Whoever stops waiting for the answer closes the attempt.
                 let attempt = Attempt(Some(connection.clone()));
                 let ask =

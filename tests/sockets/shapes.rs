@@ -42,6 +42,40 @@ fn an_echo_of_a_few_megabytes() {
     });
 }
 
+/// A thread that was busy with a stream drives its connection, and at some time is not seen any more:
+/// what arrives then is acknowledged all the same.
+#[test]
+fn whoever_goes_away_from_reading_or_writing_is_stood_in_for() {
+    const ROUNDS: usize = 300;
+    within(LIMIT, || {
+        for answered in [true, false] {
+            let (listener, address) = listener();
+            let server = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                for _ in 0..ROUNDS {
+                    stream.read_exact(&mut [0; 7]).unwrap();
+                    if answered {
+                        stream.write_all(b"and?").unwrap();
+                    }
+                }
+                stream.write_all(&bytes(50_000)).unwrap();
+                stream.finish().unwrap();
+            });
+            let mut stream = Stream::connect(address).unwrap();
+            for _ in 0..ROUNDS {
+                stream.write_all(b"anyhow.").unwrap();
+                if answered {
+                    stream.read_exact(&mut [0; 4]).unwrap();
+                }
+            }
+            server.join().unwrap();
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).unwrap();
+            assert!(rest == bytes(50_000), "{} bytes", rest.len());
+        }
+    });
+}
+
 #[test]
 fn a_server_that_speaks_first() {
     within(LIMIT, || {

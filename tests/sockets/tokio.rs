@@ -1,7 +1,10 @@
 //! The same in tokio: cancelled futures lose nothing, and hyper neither knows nor cares.
 
 use core::{convert::Infallible, time::Duration};
-use std::io::ErrorKind;
+use std::{
+    io::{ErrorKind, Read, Write},
+    thread,
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, service::service_fn};
@@ -15,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{LIMIT, bytes};
+use crate::support::{self, LIMIT, bytes, within};
 
 /// Runs it in a runtime with two workers, and fails rather than wait for ever.
 fn run(what: impl Future<Output = ()>) {
@@ -53,6 +56,67 @@ fn an_echo_of_a_few_megabytes() {
         assert!(echo == data, "{} of {} bytes", echo.len(), data.len());
         writing.await.unwrap();
         server.await.unwrap();
+    });
+}
+
+/// Both ends and what drives them take turns in one thread.
+#[test]
+fn a_runtime_of_one_thread_is_enough() {
+    within(LIMIT, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let (listener, address) = listener().await;
+            let data = bytes(3_000_000);
+            let sent = data.clone();
+            let writing = tokio::spawn(async move {
+                let mut stream = Stream::connect(address).await.unwrap();
+                stream.write_all(&sent).await.unwrap();
+                stream.shutdown().await.unwrap();
+            });
+            let mut got = Vec::new();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_to_end(&mut got).await.unwrap();
+            assert!(got == data, "{} of {} bytes", got.len(), data.len());
+            writing.await.unwrap();
+        });
+    });
+}
+
+/// A runtime that is gone, or that does nothing any more, acknowledges nothing: a thread stands in for
+/// it, so that the peer gets rid of what it writes.
+#[test]
+fn a_stream_outlives_its_runtime() {
+    within(LIMIT, || {
+        for dropped in [true, false] {
+            let (listener, address) = support::listener();
+            let server = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.read_exact(&mut [0; 5]).unwrap();
+                stream.write_all(&bytes(100_000)).unwrap();
+                stream.finish().unwrap();
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+            let runtime = runtime.unwrap();
+            let stream = runtime.block_on(async {
+                let mut stream = Stream::connect(address).await.unwrap();
+                stream.write_all(b"hello").await.unwrap();
+                stream
+            });
+            let (runtime, stream) = if dropped {
+                drop(runtime);
+                server.join().unwrap();
+                (None, stream.into_blocking())
+            } else {
+                let stream = stream.into_blocking();
+                server.join().unwrap();
+                (Some(runtime), stream)
+            };
+            let mut got = Vec::new();
+            (&stream).read_to_end(&mut got).unwrap();
+            assert!(got == bytes(100_000), "{} bytes", got.len());
+            (&stream).write_all(b"goodbye").unwrap();
+            drop((stream, runtime));
+        }
     });
 }
 

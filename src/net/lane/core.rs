@@ -1,7 +1,7 @@
 //! What a lane knows of its connections, and what happens to them.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec::Vec,
 };
@@ -11,12 +11,14 @@ use std::io;
 use super::{
     LaneConfig,
     accepts::Accepts,
+    entry::{Entry, Stage},
     group::Group,
-    waiters::{Wait, Waiters},
+    waiters::Wait,
+    wheel::Wheel,
 };
 use crate::{
     endpoint::{Disposition, Endpoint},
-    net::{Clock, Driver, Error, Turn, spin::Spin},
+    net::{Driver, Error, Turn, spin::Spin},
     time::Instant,
     trace::transport::CloseReason,
     transport::{
@@ -27,9 +29,16 @@ use crate::{
     wire::transport::{ConnectionId, StreamId},
 };
 
+/// What takes the next bytes of streams as they arrive, before they are stored: the connection, the
+/// stream and the bytes; says how many it took.
+pub(super) type Reader<'a> = dyn FnMut(ConnectionId, StreamId, &[u8]) -> usize + 'a;
+
 /// The state of a lane, behind its lock.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "who drives, in words that can be asked for")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "what it was told, in words that can be asked for"
+)]
 pub(in crate::net) struct Core {
     pub(super) driver: Driver<Host>,
     entries: BTreeMap<ConnectionId, Entry>,
@@ -37,15 +46,16 @@ pub(in crate::net) struct Core {
     pub(super) own: Sleeper,
     /// The thread of the application that does so.
     pub(super) leader: Sleeper,
-    /// A thread of the application waits for the socket.
-    pub(super) led: bool,
-    /// One did, and has not been waited for since.
-    pub(super) led_lately: bool,
-    /// The lane's own thread rests because of that, and has to be called.
-    pub(super) resting: bool,
-    /// Threads of the application that wait for something and not for the socket.
-    pub(super) parked: usize,
+    /// Which of the two drives.
+    pub(super) wheel: Wheel,
+    /// When the socket was looked at last.
+    pub(super) turned_at: Instant,
     pub(super) spin: Spin,
+    /// The task of a runtime that waits for the socket in place of the lane's own thread.
+    pub(super) watcher: Option<Waker>,
+    /// It is not to do so any more.
+    #[cfg(feature = "tokio")]
+    pub(super) dismissed: bool,
     /// Whom to wake as soon as the lock is free.
     pub(super) woken: Vec<Waker>,
     /// Nobody has a handle any more.
@@ -74,53 +84,6 @@ pub(super) struct Sleeper {
     pub(super) called: bool,
 }
 
-/// What is known of one connection.
-#[derive(Debug)]
-struct Entry {
-    /// Handles of the application.
-    handles: usize,
-    /// A peer opened it and nobody has taken it whole: it lasts as long as the peer wants.
-    adopted: bool,
-    /// It was offered to the listener.
-    offered: bool,
-    stage: Stage,
-    closed: Option<Error>,
-    /// Streams of the peer that nobody has taken.
-    incoming: VecDeque<StreamId>,
-    /// Streams without handles whose last bytes the peer does not have yet.
-    unfinished: BTreeSet<StreamId>,
-    leaving: Option<Instant>,
-    /// Bytes of those streams that the peer had when it was last looked at.
-    delivered: u64,
-    waiters: Waiters,
-}
-
-/// How far opening is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Opening,
-    Connected,
-    /// The peer's machine has said that nobody listens.
-    Refused,
-}
-
-impl Entry {
-    fn new(adopted: bool) -> Self {
-        Self {
-            handles: usize::from(!adopted),
-            adopted,
-            offered: false,
-            stage: Stage::Opening,
-            closed: None,
-            incoming: VecDeque::new(),
-            unfinished: BTreeSet::new(),
-            leaving: None,
-            delivered: 0,
-            waiters: Waiters::default(),
-        }
-    }
-}
-
 impl Core {
     pub(super) fn new(
         driver: Driver<Host>,
@@ -133,11 +96,12 @@ impl Core {
             entries: BTreeMap::new(),
             own: Sleeper::default(),
             leader: Sleeper::default(),
-            led: false,
-            led_lately: false,
-            resting: false,
-            parked: 0,
+            wheel: Wheel::default(),
+            turned_at: Instant::ZERO,
             spin: Spin::default(),
+            watcher: None,
+            #[cfg(feature = "tokio")]
+            dismissed: false,
             woken: Vec::new(),
             retired: false,
             leaving: BTreeSet::new(),
@@ -156,6 +120,14 @@ impl Core {
         if who == 0 { &mut self.own } else { &mut self.leader }
     }
 
+    /// A task waits for the socket.
+    #[cfg(feature = "tokio")]
+    pub(super) fn set_watcher(&mut self, waker: &Waker) {
+        if !self.watcher.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.woken.extend(self.watcher.replace(waker.clone()));
+        }
+    }
+
     // Time.
 
     /// When there is something to do if nothing arrives.
@@ -167,9 +139,9 @@ impl Core {
         [self.driver.deadline(), leaving].into_iter().flatten().min()
     }
 
-    /// Does what can be done now, within bounds.
-    /// True when there is news: a datagram, or an event.
-    pub(super) fn turn(&mut self) -> bool {
+    /// Does what can be done now, within bounds. Bytes of streams that come in order are offered to
+    /// `reader`. True when there is news: a datagram, or an event.
+    pub(super) fn turn(&mut self, reader: &mut Reader<'_>) -> bool {
         if self.broken.is_some() {
             return false;
         }
@@ -178,11 +150,27 @@ impl Core {
             self.driver.endpoint_mut().set_accepts(accepts);
         }
         let handed = self.take_over();
-        let turn = self.step().unwrap_or_else(|error| {
+        let turn = self.step(reader).unwrap_or_else(|error| {
             self.fail(error.kind());
             Turn::default()
         });
-        let mut news = handed || turn.received > 0 || self.broken.is_some();
+        let came = handed || turn.received > 0 || self.broken.is_some();
+        self.turned_at = self.driver.now();
+        self.look_around() || came
+    }
+
+    /// Does what is due, and leaves what has arrived where it is. True when there is news: an event.
+    pub(super) fn act(&mut self) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
+        self.driver.act(&mut ());
+        self.look_around()
+    }
+
+    /// What came of it for the connections; true when there is news.
+    fn look_around(&mut self) -> bool {
+        let mut news = false;
         self.hear_refusals();
         while let Some(HostEvent { id, event }) = self.driver.endpoint_mut().poll_event() {
             self.on_event(id, event);
@@ -192,13 +180,15 @@ impl Core {
         news
     }
 
-    fn step(&mut self) -> io::Result<Turn> {
-        let Some((group, number)) = self.group.clone() else { return self.driver.step(&mut ()) };
+    fn step(&mut self, reader: &mut Reader<'_>) -> io::Result<Turn> {
+        let group = self.group.clone();
         self.driver.step_with(&mut (), &mut |host, now, meta, datagram| {
-            if group.hand_over(number, meta, datagram) {
+            if let Some((group, number)) = &group
+                && group.hand_over(*number, meta, datagram)
+            {
                 return Disposition::Accepted;
             }
-            host.handle_datagram(now, meta, datagram)
+            host.handle_datagram_for(now, meta, datagram, reader)
         })
     }
 
@@ -221,24 +211,25 @@ impl Core {
     }
 
     /// Looks for a short while whether something arrives, when that has come soon lately; true when
-    /// something did. It is driven meanwhile.
-    pub(super) fn look(&mut self, clock: &Clock) -> bool {
-        let length = self.spin.length();
-        if length.is_zero() || self.driver.is_blocked() {
+    /// something did. It is driven meanwhile, as by [`turn`](Self::turn).
+    pub(super) fn look(&mut self, reader: &mut Reader<'_>) -> bool {
+        if self.driver.is_blocked() || self.broken.is_some() {
             return false;
         }
-        let end = clock.now() + length;
-        loop {
-            if self.turn() {
+        // Bulk has arrived before anybody asks: to wait for it would be one call more.
+        if self.turn(reader) {
+            return true;
+        }
+        let end = self.turned_at + self.spin.length();
+        while self.turned_at < end {
+            core::hint::spin_loop();
+            if self.turn(reader) {
                 self.spin.on_met();
                 return true;
             }
-            if clock.now() >= end {
-                self.spin.on_waited_in_vain();
-                return false;
-            }
-            core::hint::spin_loop();
         }
+        self.spin.on_waited_in_vain();
+        false
     }
 
     /// Whether nothing is left to do, for ever.

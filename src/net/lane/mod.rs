@@ -11,13 +11,18 @@
 //! the only one to wait drives the lane itself: bulk transfers and questions with answers run to
 //! completion in one thread. With several waiting, or none, the lane's own thread does it. A thread
 //! that leaves with what it wanted will mostly be back soon, so the lane's own thread gives it
-//! [`GRACE`] before it takes over.
+//! [half a millisecond](wheel::GRACE) before it takes over.
 
 mod accepts;
+mod ask;
 mod core;
+mod entry;
 mod group;
 mod signal;
 mod waiters;
+#[cfg(feature = "tokio")]
+mod watch;
+mod wheel;
 
 use ::core::{net::SocketAddr, task::Poll, task::Waker, time::Duration};
 use alloc::{string::String, sync::Arc};
@@ -31,13 +36,22 @@ use rustix::fd::{AsFd, OwnedFd};
 
 pub(in crate::net) use self::{
     accepts::{Accepts, Place},
+    ask::Ask,
     core::Core,
     group::Group,
     waiters::Wait,
 };
-use self::{core::Sleeper, signal::Signal};
+use self::{
+    core::{Reader, Sleeper},
+    signal::Signal,
+    wheel::Own,
+};
 use super::{Clock, Driver, Interest, park, wait};
-use crate::{time::Instant, transport::host::Host};
+use crate::{
+    time::Instant,
+    transport::host::Host,
+    wire::transport::{ConnectionId, StreamId},
+};
 
 /// How a lane behaves.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +64,12 @@ pub(super) struct LaneConfig {
     pub(super) waits: bool,
 }
 
-/// How often a thread of the application drives the lane after it did something; what is due even
+/// How often a thread of the application does what is due after it did something; what is due even
 /// then is left to whoever waits for the socket.
-const TURNS_MAX: usize = 2;
-/// How long the lane's own thread leaves the driving to a thread of the application that went away
-/// with what it waited for, and will mostly be back at once for more.
-const GRACE: Duration = Duration::from_micros(500);
+const ACTS_MAX: usize = 2;
+/// How long what has arrived may lie there while a thread of the application sends: acknowledgements
+/// are to be looked at soon, and not for each packet that leaves.
+const LAG: Duration = Duration::from_micros(50);
 
 /// Who sleeps: the lane's own thread, or one of the application.
 const OWN: usize = 0;
@@ -167,82 +181,88 @@ impl Lane {
     }
 
     /// Does what is due, and calls whoever sleeps for longer than there is time now. True when there
-    /// was something due, which may have brought what somebody waits for.
+    /// is news, which may be what somebody waits for.
     fn settle(&self, core: &mut Core) -> bool {
-        let mut turned = false;
-        // What a turn brings about, such as the end of a connection, may be due in turn.
-        for _ in 0..TURNS_MAX {
-            if core.deadline().is_some_and(|deadline| deadline <= self.clock.now()) {
-                core.turn();
-                turned = true;
+        let mut news = false;
+        let mut deadline = core.deadline();
+        // What it brings about, such as the end of a connection, may be due in turn.
+        for _ in 0..ACTS_MAX {
+            let now = self.clock.now();
+            if deadline.is_none_or(|deadline| deadline > now) {
+                break;
             }
+            news |= if now < core.turned_at + LAG { core.act() } else { core.turn(&mut nobody) };
+            deadline = core.deadline();
         }
-        let sooner = core.deadline().unwrap_or(Instant::MAX);
+        let sooner = deadline.unwrap_or(Instant::MAX);
         let blocked = core.driver.is_blocked();
-        // Whoever leads waits for the socket alone: what was taken from there may be for it.
-        let stolen = turned && core.led;
+        // Whoever leads has no waker: what has come may be for it.
+        let for_leader = news && core.wheel.is_led();
         let (who, sleeper) =
-            if core.led { (LEADER, &mut core.leader) } else { (OWN, &mut core.own) };
-        if sleeper.until.is_some_and(|until| stolen || blocked || sooner < until) {
+            if core.wheel.is_led() { (LEADER, &mut core.leader) } else { (OWN, &mut core.own) };
+        if sleeper.until.is_some_and(|until| for_leader || blocked || sooner < until) {
             *sleeper = Sleeper { until: None, called: true };
             self.signals[who].notify();
         }
-        turned
+        news
     }
 
     /// Asks until there is an answer; `None` when it is `until` before that. A thread that is alone
     /// in waiting drives the lane itself meanwhile: what arrives is there without another thread
-    /// having to hand it over.
-    pub(super) fn block<T>(
-        &self,
-        until: Option<Instant>,
-        mut ask: impl FnMut(&mut Core, Option<&Waker>) -> Poll<T>,
-    ) -> Option<T> {
+    /// having to hand it over, and bytes that it waits for are its own without having been stored.
+    pub(super) fn block<A: Ask>(&self, until: Option<Instant>, ask: &mut A) -> Option<A::Answer> {
         let mut core = self.lock();
+        core.wheel.visit(self.clock.now());
         let mut led = false;
         let answer = loop {
-            let answer = ask(&mut core, None);
-            let turned = self.settle(&mut core);
+            let answer = ask.ask(&mut core, None);
+            let news = self.settle(&mut core);
             if let Poll::Ready(answer) = answer {
                 break Some(answer);
             }
             if until.is_some_and(|until| until <= self.clock.now()) {
                 break None;
             }
-            if turned {
+            if news {
                 continue;
             }
-            if !core.led && core.parked == 0 {
+            if core.wheel.is_free() {
                 led = true;
-                core = self.lead(core, until);
+                core = self.lead(core, until, &mut |id, stream, bytes| ask.take(id, stream, bytes));
                 continue;
             }
             let waker = park::waker();
-            if let Poll::Ready(answer) = ask(&mut core, Some(&waker)) {
+            if let Poll::Ready(answer) = ask.ask(&mut core, Some(&waker)) {
                 self.settle(&mut core);
                 break Some(answer);
             }
-            core.parked += 1;
-            self.call_own_thread(&mut core);
+            if core.wheel.park(self.clock.now()) {
+                self.call_own_thread(&core);
+            }
             release(core);
             park::park(&self.clock, until);
             core = self.lock();
-            core.parked -= 1;
+            core.wheel.unpark();
         };
-        if led {
-            core.led_lately = true;
-            if core.parked > 0 || core.resting {
-                self.call_own_thread(&mut core);
-            }
+        if led && core.wheel.leave(self.clock.now()) {
+            self.call_own_thread(&core);
         }
         release(core);
         answer
     }
 
-    /// Lets the lane's own thread drive from now on, unless somebody does.
-    fn call_own_thread(&self, core: &mut Core) {
-        if !core.led && core.own.until.is_none() {
-            core.led_lately &= core.parked == 0;
+    /// Has the lane's own thread look again, if it sleeps.
+    #[cfg(feature = "tokio")]
+    fn call_sleeper(&self, core: &mut Core) {
+        if core.own.until.take().is_some() {
+            core.own.called = true;
+            self.signals[OWN].notify();
+        }
+    }
+
+    /// Has the lane's own thread ask what to do, unless it waits for the socket anyhow.
+    fn call_own_thread(&self, core: &Core) {
+        if core.own.until.is_none() {
             self.rest.notify_one();
         }
     }
@@ -253,17 +273,18 @@ impl Lane {
         &'a self,
         mut core: MutexGuard<'a, Core>,
         until: Option<Instant>,
+        reader: &mut Reader<'_>,
     ) -> MutexGuard<'a, Core> {
-        if core.look(&self.clock) {
+        if core.look(reader) {
             return core;
         }
-        core.led = true;
+        core.wheel.set_led(true);
         let deadline = [core.deadline(), until].into_iter().flatten().min();
         let before = self.clock.now();
         core = self.sleep(core, deadline, LEADER);
-        core.led = false;
+        core.wheel.set_led(false);
         core.spin.on_slept(self.clock.now() - before);
-        core.turn();
+        core.turn(reader);
         core
     }
 
@@ -276,10 +297,12 @@ impl Lane {
     ) -> MutexGuard<'a, Core> {
         let blocked = core.driver.is_blocked();
         let signal = &self.signals[who];
+        // Where a task waits for what arrives, only the time is left.
+        let count = if who == OWN && core.watcher.is_some() && !blocked { 1 } else { 2 };
         core.sleeper(who).until = Some(until.unwrap_or(Instant::MAX));
         release(core);
-        let interests = [Interest::read(&self.socket).and_write(blocked), Interest::read(signal)];
-        let slept = wait(&interests, until, &self.clock);
+        let interests = [Interest::read(signal), Interest::read(&self.socket).and_write(blocked)];
+        let slept = wait(&interests[..count], until, &self.clock);
         let mut core = self.lock();
         // Other lanes call without saying so.
         if ::core::mem::take(core.sleeper(who)).called || core.has_neighbours() {
@@ -295,19 +318,22 @@ impl Lane {
     fn drive(&self) {
         let mut core = self.lock();
         loop {
-            if core.led {
-                core.resting = true;
-                core = self.rest.wait(core).unwrap_or_else(PoisonError::into_inner);
-                core.resting = false;
-                continue;
+            match core.wheel.own(self.clock.now()) {
+                Own::Drives => {}
+                Own::Pauses(time) => {
+                    let waited = self.rest.wait_timeout(core, time);
+                    core = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    continue;
+                }
+                Own::Rests => {
+                    core = self.rest.wait(core).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
             }
-            if ::core::mem::take(&mut core.led_lately) {
-                let waited = self.rest.wait_timeout(core, GRACE);
-                core = waited.unwrap_or_else(PoisonError::into_inner).0;
-                continue;
-            }
-            core.turn();
+            core.turn(&mut nobody);
             if core.is_over() {
+                let watcher = core.watcher.take();
+                core.woken.extend(watcher);
                 return release(core);
             }
             if core.is_broken() {
@@ -321,7 +347,7 @@ impl Lane {
 
     /// Waits until everything that was written is delivered, or given up since it got no further.
     fn linger(&self) {
-        self.block(None, |core, waker| {
+        self.block(None, &mut |core: &mut Core, waker: Option<&Waker>| {
             if !core.is_lingering() {
                 return Poll::Ready(());
             }
@@ -333,6 +359,11 @@ impl Lane {
         // The last word may still have to leave.
         self.with(|_| ());
     }
+}
+
+/// Takes no bytes as they arrive.
+fn nobody(_: ConnectionId, _: StreamId, _: &[u8]) -> usize {
+    0
 }
 
 /// Unlocks, and wakes whom there is something for.

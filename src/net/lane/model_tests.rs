@@ -15,9 +15,11 @@ use super::{
     Accepts, Group,
     accepts::Place,
     waiters::{Wait, Waiters},
+    wheel::{GRACE, Own, Wheel},
 };
 use crate::{
     endpoint::RecvMeta,
+    time::Instant,
     wire::transport::{ConnectionId, Packet, StreamId, Writer},
 };
 
@@ -135,6 +137,126 @@ proptest! {
         waiters.take_all(&mut woken);
         woken.drain(..).for_each(Waker::wake);
         prop_assert!(bells.iter().all(|bell| bell.0.load(SeqCst) == 1));
+    }
+}
+
+/// What threads of the application do at the wheel, and what happens to the lane's own.
+#[derive(Clone, Copy, Debug)]
+enum Hand {
+    /// A thread comes and finds what it wants.
+    Visit,
+    /// A thread comes and has to wait, for the socket if it may.
+    Wait,
+    /// The one at the socket has what it wants.
+    Leave,
+    /// One of the others has.
+    Unpark,
+    /// Something wakes the lane's own thread where it waits for the socket.
+    Stir,
+    /// So many hundredths of the time of grace pass.
+    Pass(u32),
+}
+
+fn hand() -> impl Strategy<Value = Hand> {
+    prop_oneof![
+        Just(Hand::Visit),
+        Just(Hand::Wait),
+        Just(Hand::Leave),
+        Just(Hand::Unpark),
+        Just(Hand::Stir),
+        (1..250_u32).prop_map(Hand::Pass),
+    ]
+}
+
+/// The wheel, the lane's own thread and the clock.
+struct Crew {
+    wheel: Wheel,
+    parked: usize,
+    own: Own,
+    now: Instant,
+    /// When the pause of the lane's own thread ends.
+    pause_ends: Instant,
+    /// When a thread of the application last did anything.
+    touched: Instant,
+}
+
+impl Crew {
+    fn ask(&mut self) {
+        self.own = self.wheel.own(self.now);
+        if let Own::Pauses(time) = self.own {
+            self.pause_ends = self.now + time;
+        }
+    }
+
+    fn call(&mut self, called: bool) {
+        // Where it waits for the socket nobody calls it.
+        if called && self.own != Own::Drives {
+            self.ask();
+        }
+    }
+
+    fn pass(&mut self, time: core::time::Duration) {
+        let end = self.now + time;
+        while matches!(self.own, Own::Pauses(_)) && self.pause_ends <= end {
+            self.now = self.pause_ends;
+            self.ask();
+        }
+        self.now = end;
+    }
+
+    fn act(&mut self, hand: Hand) {
+        let led = self.wheel.is_led();
+        match hand {
+            Hand::Visit | Hand::Wait => self.wheel.visit(self.now),
+            Hand::Leave if led => {
+                self.wheel.set_led(false);
+                let called = self.wheel.leave(self.now);
+                self.call(called);
+            }
+            Hand::Unpark if self.parked > 0 => {
+                self.wheel.unpark();
+                self.parked -= 1;
+            }
+            Hand::Stir if self.own == Own::Drives => return self.ask(),
+            Hand::Pass(hundredths) => return self.pass(GRACE * hundredths / 100),
+            _ => return,
+        }
+        if matches!(hand, Hand::Wait) {
+            if self.wheel.is_free() {
+                self.wheel.set_led(true);
+            } else {
+                self.parked += 1;
+                let called = self.wheel.park(self.now);
+                self.call(called);
+            }
+        }
+        self.touched = self.now;
+    }
+}
+
+proptest! {
+    /// The lane's own thread rests only while somebody else waits for the socket, is there at once for
+    /// those who wait for something else, and soon when nobody comes any more.
+    #[test]
+    fn there_is_always_somebody_at_the_wheel(hands in proptest::collection::vec(hand(), 0..80)) {
+        let start = Instant::ZERO + GRACE * 10;
+        let mut crew = Crew {
+            wheel: Wheel::default(),
+            parked: 0,
+            own: Own::Drives,
+            now: start,
+            pause_ends: start,
+            touched: start,
+        };
+        for hand in hands {
+            crew.act(hand);
+            let led = crew.wheel.is_led();
+            prop_assert!(led || crew.own != Own::Rests, "nobody drives after {:?}", hand);
+            let waited = crew.now - crew.touched;
+            prop_assert!(led || waited < GRACE || crew.own == Own::Drives, "{:?}", waited);
+            let waited_for = crew.parked > 0 && !led;
+            prop_assert!(!waited_for || crew.own == Own::Drives, "after {:?}", hand);
+        }
     }
 }
 

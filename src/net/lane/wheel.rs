@@ -1,0 +1,96 @@
+//! Who drives a lane: a thread of the application, or the lane's own.
+
+use core::{mem, time::Duration};
+
+use crate::time::Instant;
+
+/// How long the lane's own thread leaves the driving to a thread of the application that went away
+/// with what it waited for, and will mostly be back at once for more. It looks that often whether it
+/// is, rather than be called each time.
+pub(super) const GRACE: Duration = Duration::from_micros(500);
+
+/// Who has the wheel, and who had it lately.
+#[derive(Debug, Default)]
+pub(super) struct Wheel {
+    /// A thread of the application waits for the socket.
+    led: bool,
+    /// Until when one is waited for that did, or that comes again and again.
+    grace_ends: Instant,
+    /// The lane's own thread rests for as long as it is not called.
+    resting: bool,
+    /// Threads of the application that wait for something and not for the socket.
+    parked: usize,
+    /// When a thread of the application came last, to wait if it had to.
+    visited_at: Instant,
+}
+
+/// What the lane's own thread does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    /// Drives.
+    Drives,
+    /// Leaves that to somebody else for so long, and asks again.
+    Pauses(Duration),
+    /// Leaves it to somebody who does nothing else, until it is called.
+    Rests,
+}
+
+impl Wheel {
+    /// A thread of the application does something, and waits if it has to. Who comes again and again
+    /// looks at what arrives as often as it is worth it.
+    pub(super) fn visit(&mut self, now: Instant) {
+        let soon = now < mem::replace(&mut self.visited_at, now) + GRACE;
+        if soon && self.parked == 0 {
+            self.grace_ends = now + GRACE;
+        }
+    }
+
+    /// Whether a thread of the application waits for the socket.
+    pub(super) const fn is_led(&self) -> bool {
+        self.led
+    }
+
+    /// Whether a thread that has to wait may wait for the socket: it is alone in waiting.
+    pub(super) const fn is_free(&self) -> bool {
+        !self.led && self.parked == 0
+    }
+
+    /// A thread of the application waits for the socket, or does not any more.
+    pub(super) const fn set_led(&mut self, led: bool) {
+        self.led = led;
+    }
+
+    /// A thread that waited for the socket goes away; whether the lane's own thread is to be called.
+    #[must_use]
+    pub(super) fn leave(&mut self, now: Instant) -> bool {
+        self.grace_ends = if self.parked == 0 { now + GRACE } else { now };
+        !self.led && (self.resting || self.parked > 0)
+    }
+
+    /// A thread of the application waits for something else; whether the lane's own thread is to be
+    /// called.
+    #[must_use]
+    pub(super) fn park(&mut self, now: Instant) -> bool {
+        self.parked += 1;
+        if !self.led {
+            self.grace_ends = now;
+        }
+        !self.led
+    }
+
+    /// It does not any more.
+    pub(super) const fn unpark(&mut self) {
+        self.parked -= 1;
+    }
+
+    /// What the lane's own thread does next.
+    pub(super) fn own(&mut self, now: Instant) -> Own {
+        let grace = self.grace_ends - now;
+        self.resting = self.led && grace.is_zero();
+        match (self.led, grace.is_zero()) {
+            (_, false) => Own::Pauses(grace),
+            (true, true) => Own::Rests,
+            (false, true) => Own::Drives,
+        }
+    }
+}
