@@ -49,6 +49,8 @@ pub struct Datagrams {
     outgoing: Queue,
     incoming: Queue,
     dropped: u64,
+    /// Bytes sent, and taken by the application.
+    carried_bytes: u64,
 }
 
 /// Datagrams in their order. The memory of those that are gone is used again, so that none is
@@ -95,6 +97,7 @@ impl Datagrams {
             outgoing: Queue::new(),
             incoming: Queue::new(),
             dropped: 0,
+            carried_bytes: 0,
         }
     }
 
@@ -144,7 +147,9 @@ impl Datagrams {
 
     /// The next datagram that arrived, with its memory.
     pub fn recv(&mut self) -> Option<Vec<u8>> {
-        self.incoming.waiting.pop_front()
+        let data = self.incoming.waiting.pop_front();
+        self.carried_bytes += data.as_ref().map_or(0, Vec::len) as u64;
+        data
     }
 
     /// The next datagram that arrived, where it lies.
@@ -154,6 +159,7 @@ impl Datagrams {
 
     /// The application has used the datagram that [`peek`](Self::peek) shows.
     pub fn consume(&mut self) {
+        self.carried_bytes += self.incoming.front().map_or(0, <[u8]>::len) as u64;
         self.incoming.drop_front();
     }
 
@@ -166,6 +172,11 @@ impl Datagrams {
     /// sent when the path began to bear less.
     pub const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Bytes of those that were sent, and of those that the application has taken.
+    pub const fn carried_bytes(&self) -> u64 {
+        self.carried_bytes
     }
 
     /// Bytes of memory it holds.
@@ -182,6 +193,7 @@ impl Datagrams {
                 break;
             }
             frame.encode(writer);
+            self.carried_bytes += data.len() as u64;
             self.outgoing.drop_front();
         }
         writer.len() > before

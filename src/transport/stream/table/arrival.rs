@@ -32,6 +32,7 @@ impl Streams {
         let readable = stream.recv.take_readable();
         let (telling, over) = (stream.has_control(), stream.is_over());
         self.received += received.advanced;
+        self.unwanted += received.discarded;
         let consumed = received.taken + received.discarded;
         if consumed > 0 {
             self.recv_window.on_consumed(now, consumed, srtt);
@@ -72,6 +73,7 @@ impl Streams {
 
     fn on_received(&mut self, now: Instant, id: StreamId, received: Received, srtt: Duration) {
         self.received += received.advanced;
+        self.unwanted += received.discarded;
         self.recv_window.on_consumed(now, received.discarded, srtt);
         self.remove_if_over(id);
     }
