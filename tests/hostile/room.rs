@@ -140,9 +140,9 @@ fn who_is_pushed_out_is_told_at_once() {
     let mut crowd = Crowd::new(HostConfig { connections_max: 1, ..small() });
     crowd.join(at(0));
     let id = crowd.peers[0].id;
-    let packets = [(100, None), (101, Some(()))].map(|(number, answered)| {
+    let packets = [(100, false), (101, true)].map(|(number, answered)| {
         let mut cookie = Vec::new();
-        if answered.is_some() {
+        if answered {
             for (_, datagram) in drain(crowd.host(), at(61)) {
                 if let Ok(Packet::Challenge { cookie: given, .. }) = Packet::decode(&datagram) {
                     cookie = given.to_vec();

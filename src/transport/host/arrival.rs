@@ -116,8 +116,10 @@ impl Host {
     }
 
     fn wants_cookie(&self, place: Place) -> bool {
+        if matches!(place, Place::Of(_)) {
+            return true;
+        }
         match self.config.cookies {
-            _ if matches!(place, Place::Of(_)) => true,
             CookiePolicy::Always => true,
             CookiePolicy::Never => false,
             CookiePolicy::Above(bound) => {
