@@ -110,13 +110,17 @@ impl Path {
     }
 }
 
+fn bursts_of(burst: u64) -> String {
+    if burst > 1 { format!("in bursts of {burst}") } else { String::new() }
+}
+
 fn main() {
     let hours: u64 = std::env::var("HOURS").ok().and_then(|text| text.parse().ok()).unwrap_or(1000);
     let rounds = hours * 3600 * 20;
     println!("{hours} hours at a round trip of {ROUND:?}, in each row\n");
-    println!("loss         false black holes   short on suspicion   a drop is found after");
+    println!("loss                 false black holes   short on suspicion   a drop is found after");
     let rows = [(0, 1), (1_000, 1), (10_000, 1), (50_000, 1), (100_000, 1), (200_000, 1)];
-    let bursts = [(10_000, 8), (50_000, 8)];
+    let bursts = [(10_000, 8), (20_000, 10), (50_000, 8), (100_000, 20), (200_000, 4)];
     let mut worst = 0;
     for (row, (loss, burst)) in rows.into_iter().chain(bursts).enumerate() {
         let mut path = Path::new(loss, burst, row as u64);
@@ -133,9 +137,9 @@ fn main() {
             found += 1;
         }
         worst = worst.max(false_alarms);
-        let name = format!("{}% {}", loss as f64 / 1e4, if burst > 1 { "bursts" } else { "" });
+        let name = format!("{}% {}", loss as f64 / 1e4, bursts_of(burst));
         let share = short as f64 / rounds as f64 * 100.0;
-        println!("{name:<12} {false_alarms:>17}   {share:>17.3}%   {found:>13} rounds");
+        println!("{name:<20} {false_alarms:>17}   {share:>17.3}%   {found:>13} rounds");
     }
     println!(
         "\nworst: {worst} in {hours} hours, target 0: {}",

@@ -668,7 +668,7 @@ mod tests {
         buffer.write(&[9; 12]);
         let next = WholeSlot { number: 3, bytes: 25..35 };
         assert_eq!(buffer.next_slot(99), Some(next.clone()));
-        assert!(buffer.take_slot(&next, 4).is_some());
+        assert!(buffer.take_slot(&next).is_some());
         assert_eq!(buffer.take(100), Some(35..37));
         buffer.lost(20..25);
         let again = WholeSlot { number: 2, bytes: 20..25 };

@@ -478,7 +478,7 @@ fn closed(reason: CloseReason) -> Object {
         CloseReason::Peer(CloseCode::Application(_)) => ("remote", "application"),
         CloseReason::Local(_) | CloseReason::Downgrade => ("local", "error"),
         CloseReason::Peer(_) => ("remote", "error"),
-        CloseReason::Idle => ("local", "idle_timeout"),
+        CloseReason::Idle | CloseReason::PushedOut => ("local", "idle_timeout"),
         CloseReason::Unreachable => ("local", "handshake_timeout"),
         CloseReason::Reset => ("remote", "stateless_reset"),
         CloseReason::Version => ("remote", "version_mismatch"),

@@ -266,6 +266,9 @@
 //! an opener that may not exist. It answers with a challenge; the opener comes
 //! back with the cookie, in an open packet with a new number.
 //!
+//! It does the same when all its places are taken and somebody idle would have to
+//! go for the opener: nobody goes for an address that may be forged.
+//!
 //! <!-- run: rdtp dump --layout challenge -->
 //! ```text
 //! $ rdtp dump --layout challenge

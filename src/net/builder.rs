@@ -58,7 +58,9 @@ impl Settings {
             other => other,
         };
         let connections_max = self.host.connections_max.div_ceil(lanes);
-        let host = HostConfig { connections_max, cookies, ..self.host };
+        let connections_per_address_max = self.host.connections_per_address_max.div_ceil(lanes);
+        let host =
+            HostConfig { connections_max, connections_per_address_max, cookies, ..self.host };
         Self { host, secret: self.secret.or(Some(drawn)), ..self.clone() }
     }
 
@@ -296,6 +298,22 @@ impl ListenerBuilder {
     #[must_use]
     pub fn connections_max(mut self, connections_max: usize) -> Self {
         self.settings.host.connections_max = connections_max;
+        self
+    }
+
+    /// The most accepted connections of one address at the same time. Behind a proxy, or a test where
+    /// all clients have one address, it has to be as many as there may be at all.
+    #[must_use]
+    pub fn connections_per_address_max(mut self, connections_per_address_max: usize) -> Self {
+        self.settings.host.connections_per_address_max = connections_per_address_max;
+        self
+    }
+
+    /// How long a connection has to have been idle before somebody new may push it out when all places
+    /// are taken; zero for never. See [`HostConfig::push_out_after`].
+    #[must_use]
+    pub fn push_out_after(mut self, push_out_after: Duration) -> Self {
+        self.settings.host.push_out_after = push_out_after;
         self
     }
 

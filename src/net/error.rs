@@ -69,7 +69,7 @@ impl Error {
     pub fn kind(&self) -> io::ErrorKind {
         use io::ErrorKind as Kind;
         match self {
-            Self::Closed(CloseReason::Local(_)) => Kind::ConnectionAborted,
+            Self::Closed(CloseReason::Local(_) | CloseReason::PushedOut) => Kind::ConnectionAborted,
             Self::Closed(CloseReason::Peer(CloseCode::Refused)) | Self::Refused => {
                 Kind::ConnectionRefused
             }

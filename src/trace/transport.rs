@@ -22,6 +22,8 @@ pub enum CloseReason {
     Unreachable,
     /// The peer has lost its state: it was restarted, or it closed and its word of that was lost.
     Reset,
+    /// It was idle for long, and its place was needed for another connection.
+    PushedOut,
     /// The peer does not speak our version.
     Version,
     /// What the peer answered does not fit what it was offered: somebody changed it on the way.
@@ -36,6 +38,7 @@ impl fmt::Display for CloseReason {
             Self::Idle => f.write_str("the peer was silent for too long"),
             Self::Unreachable => f.write_str("nobody answered"),
             Self::Reset => f.write_str("the peer has forgotten the connection: perhaps restarted"),
+            Self::PushedOut => f.write_str("idle for long, and its place was needed"),
             Self::Version => f.write_str("the peer speaks no version that we do"),
             Self::Downgrade => f.write_str("the handshake was changed on its way"),
         }

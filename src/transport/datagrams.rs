@@ -49,6 +49,8 @@ pub struct Datagrams {
     outgoing: Queue,
     incoming: Queue,
     dropped: u64,
+    /// Bytes sent, and taken by the application.
+    carried_bytes: u64,
 }
 
 /// Datagrams in their order. The memory of those that are gone is used again, so that none is
@@ -100,6 +102,7 @@ impl Datagrams {
             outgoing: Queue::new(),
             incoming: Queue::new(),
             dropped: 0,
+            carried_bytes: 0,
         }
     }
 
@@ -149,7 +152,9 @@ impl Datagrams {
 
     /// The next datagram that arrived, with its memory.
     pub fn recv(&mut self) -> Option<Vec<u8>> {
-        self.incoming.waiting.pop_front()
+        let data = self.incoming.waiting.pop_front();
+        self.carried_bytes += data.as_ref().map_or(0, Vec::len) as u64;
+        data
     }
 
     /// The next datagram that arrived, where it lies.
@@ -159,6 +164,7 @@ impl Datagrams {
 
     /// The application has used the datagram that [`peek`](Self::peek) shows.
     pub fn consume(&mut self) {
+        self.carried_bytes += self.incoming.front().map_or(0, <[u8]>::len) as u64;
         self.incoming.drop_front();
     }
 
@@ -179,6 +185,11 @@ impl Datagrams {
         self.incoming.shrink();
     }
 
+    /// Bytes of those that were sent, and of those that the application has taken.
+    pub const fn carried_bytes(&self) -> u64 {
+        self.carried_bytes
+    }
+
     /// Bytes of memory it holds.
     pub fn memory_bytes(&self) -> usize {
         self.outgoing.memory_bytes() + self.incoming.memory_bytes()
@@ -193,6 +204,7 @@ impl Datagrams {
                 break;
             }
             frame.encode(writer);
+            self.carried_bytes += data.len() as u64;
             self.outgoing.drop_front();
         }
         writer.len() > before

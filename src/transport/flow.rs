@@ -39,6 +39,11 @@ impl RecvWindow {
         self.window
     }
 
+    /// Bytes that the application took, or does not want.
+    pub const fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
     /// The application took `bytes`; `srtt` is the smoothed round trip.
     pub fn on_consumed(&mut self, now: Instant, bytes: u64, srtt: Duration) {
         self.consumed += bytes;

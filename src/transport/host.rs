@@ -5,6 +5,7 @@ mod config;
 mod hold;
 mod lending;
 mod remembered;
+mod room;
 
 use alloc::{
     boxed::Box,
@@ -16,8 +17,10 @@ use alloc::{
 use core::{cmp::Reverse, net::SocketAddr};
 
 pub use config::{CookiePolicy, EarlyData, HostConfig};
+pub use room::LEAVING_MAX;
 
 use lending::Lending;
+use room::{Progress, Room};
 
 use super::{
     config::{Config, ConfigError},
@@ -57,12 +60,13 @@ struct Entry {
     queued_at: Option<Instant>,
     /// What the peer is called in the index.
     indexed: ConnectionId,
+    progress: Progress,
     flags: Flags,
 }
 
 /// In which of the host's lists a connection stands, and whether it counts there.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "five lists, each independent of the others")]
+#[allow(clippy::struct_excessive_bools, reason = "lists, each independent of the others")]
 struct Flags {
     /// It may have changed since its deadline was last looked at.
     touched: bool,
@@ -76,6 +80,8 @@ struct Flags {
     half_open: bool,
     /// The application holds it: it stays when it is closed.
     held: bool,
+    /// It was pushed out, and does not count any more.
+    leaving: bool,
 }
 
 /// Many connections behind one socket, told apart by the IDs that it chose: an [`Endpoint`].
@@ -118,6 +124,7 @@ pub struct Host {
     /// application leaves lying is bounded by `connections_max`.
     news: VecDeque<ConnectionId>,
     half_open: usize,
+    room: Room,
     answers: VecDeque<(SocketAddr, Vec<u8>)>,
     /// What drivers send from where it lies.
     lending: Lending,
@@ -149,6 +156,7 @@ impl Host {
             sending_count: 0,
             news: VecDeque::new(),
             half_open: 0,
+            room: Room::default(),
             answers: VecDeque::new(),
             lending: Lending::default(),
             tracer: Tracer::default(),
@@ -171,7 +179,7 @@ impl Host {
         if let Some(memory) = self.memories.take(peer) {
             connection.recall(now, &memory);
         }
-        self.insert(connection);
+        self.insert(now, connection);
         identity.id
     }
 
@@ -201,6 +209,7 @@ impl Host {
             + answers
             + self.tickets.memory_bytes()
             + self.memories.memory_bytes()
+            + self.room.memory_bytes()
             + self.answers.capacity() * size_of::<(SocketAddr, Vec<u8>)>()
             + ids * size_of::<ConnectionId>()
             + self.deadlines.capacity() * size_of::<Reverse<(Instant, ConnectionId)>>()
@@ -221,14 +230,18 @@ impl Host {
         Identity { id, first_number, token: self.secret.reset_token(id), secret }
     }
 
-    fn insert(&mut self, mut connection: Connection) {
+    fn insert(&mut self, now: Instant, mut connection: Connection) {
         connection.set_tracing(self.tracer.is_on());
         connection.set_lending(self.lending.is_on);
         let (id, remote) = (connection.local_id(), connection.remote_id());
         self.peers.insert((connection.peer(), remote), id);
-        let connection = Box::new(connection);
+        if connection.is_acceptor() {
+            self.room.enter(now, id, connection.peer());
+        }
+        let (connection, progress) = (Box::new(connection), Progress::new(now));
         let flags = Flags::default();
-        self.entries.insert(id, Entry { connection, queued_at: None, indexed: remote, flags });
+        let entry = Entry { connection, queued_at: None, indexed: remote, progress, flags };
+        self.entries.insert(id, entry);
         self.touch(id);
     }
 
@@ -245,9 +258,10 @@ impl Host {
         while let Some(id) = self.touched.pop() {
             self.look_at(now, id);
         }
+        let entries = &self.entries;
+        self.room.tidy(|id| entries.contains_key(id), entries.len());
         // Deadlines that moved leave entries behind; those go before they are the greater part.
         if self.deadlines.len() > 2 * self.entries.len() + STALE_DEADLINES_MAX {
-            let entries = &self.entries;
             self.deadlines.retain(|Reverse((at, id))| {
                 entries.get(id).is_some_and(|entry| entry.queued_at == Some(*at))
             });
@@ -263,6 +277,7 @@ impl Host {
         let before = entry.flags;
         let flags = &mut entry.flags;
         flags.touched = false;
+        entry.progress.look(now, connection, self.config.progress_bytes_per_second);
         let outlook = connection.outlook(now);
         flags.sending = outlook.is_sending;
         flags.half_open = connection.life().is_accepting();
@@ -284,6 +299,10 @@ impl Host {
         }
         if connection.is_closed() && !connection.has_events() && !entry.flags.held {
             self.peers.remove(&(peer, remote));
+            self.room.leaving -= usize::from(entry.flags.leaving);
+            if connection.is_acceptor() {
+                self.room.leave(peer);
+            }
             self.entries.remove(&id);
             self.forget_deadlines();
         } else if let Some(at) = outlook.wake_at

@@ -10,6 +10,26 @@ const ASKS_MAX: u8 = 3;
 const ASK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Connection {
+    /// Bytes of streams and datagrams that it has carried for the applications, both ways. Only their
+    /// difference means something: what the peer claims to have sent and did not is no part of it.
+    pub(super) fn carried_bytes(&self) -> u64 {
+        self.streams.carried_bytes() + self.datagrams.carried_bytes()
+    }
+
+    /// Ends it at once, since its place is needed. False when it is over already.
+    pub(super) fn push_out(&mut self) -> bool {
+        let news = self.life.give_up(CloseReason::PushedOut);
+        if news {
+            self.on_end();
+        }
+        news
+    }
+
+    /// Whether the peer opened it.
+    pub(super) const fn is_acceptor(&self) -> bool {
+        self.acceptor
+    }
+
     /// When the peer has been silent for too long, and what that means.
     pub(super) fn silence_deadline(&self) -> Option<(Instant, CloseReason)> {
         if !self.life.is_established() {
@@ -32,8 +52,8 @@ impl Connection {
             return None;
         }
         let chosen = Some(self.config.keep_alive).filter(|pause| !pause.is_zero());
-        // A sender that a window holds up must not let the connection die of it (RFC 9000 section
-        // 4.1): an application that reads slowly is there all the same.
+        // A sender that a limit of the peer holds up must not let the connection die of it (RFC 9000
+        // sections 4.1 and 4.6): an application that reads slowly is there all the same.
         let held_up = || self.streams.is_held_up();
         let needed = self.idle_timeout().filter(|_| held_up()).map(|timeout| timeout / 3);
         let pause = [chosen, needed, self.doubt_pause()].into_iter().flatten().min()?;

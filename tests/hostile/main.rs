@@ -11,6 +11,7 @@ mod acks;
 mod limits;
 mod moves;
 mod peer;
+mod room;
 mod strangers;
 
 /// What a connection may hold beyond twice its window, in bytes.

@@ -21,13 +21,21 @@ const fn ms(n: u64) -> Duration {
 
 /// An upload that does not end while it is looked at.
 fn flow(network: &str, seed: u64) -> (World<Host>, Upload) {
-    let connection = Config { congestion: Algorithm::Bbr, ..Config::default() };
+    flow_of(Algorithm::Bbr, network, seed)
+}
+
+fn flow_of(congestion: Algorithm, network: &str, seed: u64) -> (World<Host>, Upload) {
+    let connection = Config { congestion, ..Config::default() };
     let config = HostConfig { connection, ..HostConfig::default() };
     upload(config, network, seed, 1 << 40, 0)
 }
 
 fn recovery<'a>(world: &'a World<Host>, run: &Upload) -> &'a Recovery {
     world.endpoint(run.client).get(run.id).expect("alive").recovery()
+}
+
+fn delivered(world: &World<Host>, run: &Upload) -> u64 {
+    recovery(world, run).stats().delivered_bytes
 }
 
 /// Bits a second that are delivered from one time to another.
@@ -71,6 +79,73 @@ fn a_flow_fills_the_pipe_empties_the_queue_and_cruises() {
         let measured = recovery(&world, &run).delivery_rate().unwrap().bytes_per_second;
         assert!((1_187_500..=1_312_500).contains(&measured), "seed {seed}: {measured}");
     }
+}
+
+/// The first time, in milliseconds, at which the flow is in this phase.
+fn first(network: &str, algorithm: Algorithm, phase: Phase) -> u64 {
+    let (mut world, mut run) = flow_of(algorithm, network, 1);
+    let phase_at = |at: &u64| {
+        run.run(&mut world, ms(*at));
+        recovery(&world, &run).controller().phase() == phase
+    };
+    (1..10_000).find(phase_at).expect("never in that phase")
+}
+
+/// A.4: the path becomes ten times as slow when draining has begun, and so the queue does not empty.
+/// After three rounds that is no longer waited for.
+#[test]
+fn draining_ends_after_three_rounds() {
+    // A queue without end: what is too much waits, and nothing is lost.
+    let path = "delay=25ms,queue=20MB";
+    let begins = first(&format!("{path},rate=50mbit"), Algorithm::Bbr, Phase::Drain);
+    let network = format!("{path},rate=50mbit:5mbit@{begins}ms");
+    let (mut world, mut run) = flow(&network, 1);
+    run.run(&mut world, ms(begins));
+    assert_eq!(recovery(&world, &run).controller().phase(), Phase::Drain);
+    // What is on its way when a round begins is what the next round trip has to deliver.
+    let (mut rounds, mut at) = (0, begins);
+    let mut next = delivered(&world, &run) + recovery(&world, &run).in_flight_bytes();
+    while recovery(&world, &run).controller().phase() == Phase::Drain {
+        at += 1;
+        run.run(&mut world, ms(at));
+        if delivered(&world, &run) >= next {
+            rounds += 1;
+            next = delivered(&world, &run) + recovery(&world, &run).in_flight_bytes();
+        }
+        assert!(rounds <= 5, "still draining after {rounds} rounds");
+    }
+    let left = recovery(&world, &run).in_flight_bytes();
+    println!("{rounds} rounds and {} ms, {left} bytes in flight", at - begins);
+    // A round may have been under way, and it is found to be too many when the next begins.
+    assert!((2..=4).contains(&rounds), "{rounds} rounds");
+    assert!(left > 312_500, "{left} in flight: the queue is empty, which is not what is tried");
+    assert_eq!(recovery(&world, &run).controller().phase(), Phase::ProbeDown);
+}
+
+/// A.8: what is in flight does not come down, since the path has become ten times as slow. When the
+/// time to probe has come, the down phase ends in a probe, not in cruising. In lossy-link mode, since
+/// otherwise somebody else would be suspected of filling the queue.
+#[test]
+fn the_down_phase_ends_when_the_time_to_probe_has_come() {
+    let path = "delay=25ms,queue=20MB";
+    let lossy = Algorithm::BbrLossyLink;
+    let begins = first(&format!("{path},rate=50mbit"), lossy, Phase::ProbeDown);
+    let (mut world, mut run) = flow_of(lossy, &format!("{path},rate=50mbit:5mbit@{begins}ms"), 1);
+    let mut phases = vec![(begins, Phase::ProbeDown)];
+    for at in begins..begins + 3_500 {
+        run.run(&mut world, ms(at));
+        let phase = recovery(&world, &run).controller().phase();
+        if phases.last().is_some_and(|&(_, last)| last != phase) {
+            phases.push((at, phase));
+        }
+        if phase == Phase::ProbeDown {
+            assert!(recovery(&world, &run).in_flight_bytes() > 200_000 || at < begins + 50);
+        }
+    }
+    println!("{phases:?}");
+    let [(began, _), (ended, next), ..] = phases[..] else { panic!("for ever: {phases:?}") };
+    assert_eq!(next, Phase::ProbeRefill, "{phases:?}");
+    assert!((2_000..=3_010).contains(&(ended - began)), "{phases:?}");
 }
 
 /// A.11 and A.12: ACKs that come in bunches neither end startup early nor stop the flow between them.

@@ -15,7 +15,7 @@ use rdtp::{
         cookie::Secret,
         host::{EarlyData, Host, HostConfig, HostEvent},
         lifecycle::CloseReason,
-        stream::{StreamEvent, StreamLimits},
+        stream::{OpenError, ReadError, StreamEvent, StreamLimits},
     },
     wire::transport::{CloseCode, ConnectionId, Packet, Writer, seal},
 };
@@ -188,6 +188,40 @@ fn a_connection_does_not_die_of_an_application_that_reads_late() {
     let mut out = vec![0; 40_000];
     let read = world.endpoint_mut(SERVER).get_mut(id).unwrap().read(now, stream, &mut out);
     assert_eq!((read, ended), (Ok(14_720), Vec::new()));
+}
+
+/// The same when it is not a window but the number of streams that held it up (swarm 3009650).
+#[test]
+fn a_connection_does_not_die_of_a_stream_that_may_not_be_opened_yet() {
+    let mut config = with_limits(|limits| limits.peer_streams_max = 1);
+    config.connection.idle_timeout = Duration::from_secs(1);
+    let (mut world, client, id) = pair(config, "delay=10ms", 1);
+    let connection = world.endpoint_mut(client).get_mut(id).unwrap();
+    let stream = connection.open_stream(0).unwrap();
+    connection.write(stream, b"read late").unwrap();
+    connection.finish(stream).unwrap();
+    assert_eq!(connection.open_stream(0), Err(OpenError::Limit));
+    let (mut ended, mut server, mut openable) = (Vec::new(), None, false);
+    let mut app = |_, node, HostEvent { id, event }, _: &mut Host| match event {
+        Event::Closed(reason) => ended.push(reason),
+        Event::Stream(StreamEvent::Readable(_)) if node == SERVER => server = Some(id),
+        Event::Stream(StreamEvent::Openable) => openable = true,
+        _ => {}
+    };
+    world.run(seconds(8), &mut (), &mut app);
+    let now = world.now();
+    let mut out = [0; 100];
+    let reader =
+        world.endpoint_mut(SERVER).get_mut(server.unwrap()).expect("the acceptor is there");
+    assert_eq!(reader.read(now, stream, &mut out), Ok(9));
+    assert_eq!(reader.read(now, stream, &mut out), Err(ReadError::Finished));
+    reader.finish(stream).unwrap();
+    let mut app = |_, _, HostEvent { event, .. }, _: &mut Host| {
+        openable |= event == Event::Stream(StreamEvent::Openable);
+    };
+    world.run(seconds(9), &mut (), &mut app);
+    assert!(openable && ended.is_empty(), "{ended:?}");
+    world.endpoint_mut(client).get_mut(id).unwrap().open_stream(0).unwrap();
 }
 
 /// What the peer says of the longest packet that it takes was read by nobody.

@@ -129,6 +129,32 @@ fn loss_is_no_black_hole() {
     }
 }
 
+/// Bursts take whole windows and then probes one after the other: sixty seeds of it end, and none takes
+/// a burst for a narrower path. The burst counts datagrams, and a second may lie between two probes.
+#[test]
+fn bursts_are_no_black_holes_and_end() {
+    let (mut slowest, mut doubts) = (Duration::ZERO, 0);
+    for seed in 0..60 {
+        let [idle_timeout, open_timeout] = [Duration::from_mins(10); 2];
+        let congestion = Algorithm::Fixed(60_000);
+        let connection =
+            Config { congestion, idle_timeout, open_timeout, ..config(1472).connection };
+        let config = HostConfig { connection, ..config(1472) };
+        let network = "delay=10ms,loss=ge:2%:10";
+        let (mut world, mut run) = upload(config, network, seed, 2_000_000, 200_000);
+        run.run(&mut world, Duration::from_mins(10));
+        slowest = slowest.max(run.done_at.expect("it ends").since_epoch());
+        for node in [NodeId(0), NodeId(1)] {
+            let (_, connection) = world.endpoint(node).connections().next().expect("alive");
+            let stats = connection.stats();
+            assert_eq!(stats.mtu.black_holes, 0, "seed {seed}: {:?}", stats.mtu);
+            assert_eq!(connection.recovery().pmtud().proven_bytes(), 1472, "seed {seed}");
+            doubts += stats.mtu.doubts;
+        }
+    }
+    println!("the slowest of 60 took {slowest:?}; held short on suspicion {doubts} times");
+}
+
 /// Rule 6 of the contract: what is longer than anything that arrived travels alone.
 #[test]
 fn a_probe_travels_alone() {

@@ -68,3 +68,19 @@ fn twenty_thousand_seeds_hold_every_invariant_and_hit_every_fault() {
     }
     assert!(total.repeated > seeds / 100);
 }
+
+/// An open of 3.8 kB took 38 s to leave a line of 800 bit/s, long after the path had died and everything
+/// was over; what it began then was taken for something that never ends.
+#[test]
+fn what_a_dead_path_still_holds_may_come_late() {
+    let tally = Swarm::of_hosts().run_seed(4_011_151, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// A peer that read slowly allowed one stream. The application waited for leave to open the next, and
+/// the connection fell silent and ended: `tests/transport/found.rs` has it without chance.
+#[test]
+fn who_waits_to_open_a_stream_waits_for_as_long_as_it_takes() {
+    let tally = Swarm::of_hosts().run_seed(3_009_650, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}

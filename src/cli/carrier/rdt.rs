@@ -243,6 +243,8 @@ fn host(side: Side) -> Host {
         },
         accepts: matches!(side, Side::Listen(_)),
         connections_max: 20_000,
+        // What one address may do is the chat's to judge.
+        connections_per_address_max: 20_000,
         ..HostConfig::default()
     };
     // The configuration is a constant of this program, and a test of every carrier opens one.

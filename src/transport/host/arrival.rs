@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 
-use super::{CookiePolicy, Host, MIN_ANSWERED_PACKET};
+use super::{CookiePolicy, Host, MIN_ANSWERED_PACKET, room::Place};
 use crate::{
     endpoint::{Disposition, DropReason, RecvMeta},
     time::Instant,
@@ -90,7 +90,8 @@ impl Host {
             self.answer(meta.source, &Packet::Versions { to: from, number, versions });
             return UNKNOWN;
         }
-        if self.entries.len() >= self.config.connections_max {
+        let place = self.place_for(now, meta.source);
+        if place == Place::Taken {
             return Disposition::Discarded(DropReason::PeersFull);
         }
         let mut trusted = self.secret.is_good(now, meta.source, from, cookie);
@@ -101,24 +102,32 @@ impl Host {
         };
         trusted |= known.is_some();
         // Who brings a ticket that is worth nothing may have sent more than a stranger may.
-        if !trusted && (self.wants_cookie() || !cookie.is_empty()) {
+        if !trusted && (self.wants_cookie(place) || !cookie.is_empty()) {
             let cookie = &self.secret.cookie(now, meta.source, from);
             self.answer(meta.source, &Packet::Challenge { to: from, number, cookie });
             return UNKNOWN;
+        }
+        if let Place::Of(idle) = place {
+            self.push_out(idle);
         }
         let identity = self.identity();
         let config = Arc::clone(&self.connection);
         let mut new = Connection::accept(now, config, meta.source, identity, greeting, trusted);
         new.vouch(known.as_ref(), self.config.early_data, self.tickets.are_given());
-        self.insert(new);
+        self.insert(now, new);
         self.deliver(now, identity.id, meta, packet, bytes, nobody).unwrap_or(UNKNOWN)
     }
 
-    fn wants_cookie(&self) -> bool {
+    fn wants_cookie(&self, place: Place) -> bool {
+        if matches!(place, Place::Of(_)) {
+            return true;
+        }
         match self.config.cookies {
             CookiePolicy::Always => true,
             CookiePolicy::Never => false,
-            CookiePolicy::Above(bound) => self.half_open >= bound,
+            CookiePolicy::Above(bound) => {
+                self.half_open >= bound || place == Place::Free { proof: true }
+            }
         }
     }
 
@@ -143,6 +152,9 @@ impl Host {
             let (after, remote) = (entry.connection.peer(), entry.indexed);
             self.peers.remove(&(before, remote));
             self.peers.insert((after, remote), id);
+            if entry.connection.is_acceptor() {
+                self.room.moved(before, after);
+            }
         }
         Some(disposition)
     }

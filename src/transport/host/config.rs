@@ -43,6 +43,22 @@ pub struct HostConfig {
     /// The most connections at the same time; more are not accepted. Those that this side opens count,
     /// and are always opened: no peer can make them more.
     pub connections_max: usize,
+    /// The most accepted connections of one address at the same time; more are not accepted. An
+    /// address of IPv6 is a network of 64 bits. Beyond half of it openers are challenged, so that nobody
+    /// uses up what belongs to somebody else's address.
+    pub connections_per_address_max: usize,
+    /// How long an accepted connection has to have been idle before it may be pushed out by an opener
+    /// who finds all `connections_max` places taken and has shown its address; of those the one that
+    /// has been idle longest goes. The application hears of it as
+    /// [`PushedOut`](crate::transport::lifecycle::CloseReason::PushedOut), the peer as
+    /// [`Reset`](crate::transport::lifecycle::CloseReason::Reset). Zero for never: then openers are not
+    /// heard while all places are taken.
+    pub push_out_after: Duration,
+    /// What a connection has to carry so as not to count as idle, in bytes a second of streams and
+    /// datagrams, both ways together: so many bytes make up for a second of idleness. Keep-alives,
+    /// acknowledgements and what the application throws away unread carry nothing. With 0 any byte makes up
+    /// for all idleness before it.
+    pub progress_bytes_per_second: u32,
     /// When openers are challenged.
     pub cookies: CookiePolicy,
     /// How long a ticket is good for that an opener is given for its next connection (RFC 9000 section
@@ -62,13 +78,17 @@ pub struct HostConfig {
 }
 
 impl Default for HostConfig {
-    /// Accepts up to 16,384 connections, with a cookie when 256 are half open: those hold
-    /// less than a mebibyte. Tickets for a day, but no early data.
+    /// Accepts up to 16,384 connections, a quarter of them from one address, with a cookie when 256 are
+    /// half open: those hold less than a mebibyte. When all places are taken, what has been idle for a
+    /// minute, but for a byte a second, makes room for others. Tickets for a day, but no early data.
     fn default() -> Self {
         Self {
             connection: Config::default(),
             accepts: true,
             connections_max: 16_384,
+            connections_per_address_max: 4_096,
+            push_out_after: Duration::from_mins(1),
+            progress_bytes_per_second: 1,
             cookies: CookiePolicy::Above(256),
             ticket_lifetime: Duration::from_hours(24),
             tickets_used_max: 1 << 16,

@@ -59,6 +59,8 @@ pub struct Streams {
     pub(super) resent: u64,
     pub(super) recv_window: RecvWindow,
     pub(super) received: u64,
+    /// Bytes received, or counted as such, that nobody wanted.
+    pub(super) unwanted: u64,
 }
 
 impl Streams {
@@ -87,6 +89,7 @@ impl Streams {
             resent: 0,
             recv_window: RecvWindow::new(limits.window_bytes, limits.window_bytes_max),
             received: 0,
+            unwanted: 0,
         }
     }
 
@@ -186,6 +189,7 @@ impl Streams {
     pub fn stop(&mut self, now: Instant, id: StreamId, code: u64, srtt: Duration) {
         let Some(stream) = self.table.get_mut(&id) else { return };
         let discarded = stream.recv.stop(code);
+        self.unwanted += discarded;
         self.recv_window.on_consumed(now, discarded, srtt);
         self.tell(id);
         self.remove_if_over(id);

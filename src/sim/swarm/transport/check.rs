@@ -52,6 +52,11 @@ impl Bounds {
         self.pto = self.pto.max(longest_pto(world));
     }
 
+    /// Nothing is taken any more; what was, has left the queues at `free`.
+    pub(super) fn on_died(&mut self, free: Instant) {
+        self.free_at = free;
+    }
+
     /// The path has turned out to be slower than it was when it healed.
     pub(super) fn on_slower<B: Body>(&mut self, world: &World<Watched<B>>) {
         self.pto = self.pto.max(longest_pto(world));

@@ -324,7 +324,8 @@ impl<'a, B: Body> Run<'a, B> {
             (link.data.loss, link.ack.loss) =
                 (Loss::Independent(Probability::ALWAYS), Loss::Independent(Probability::ALWAYS));
         }
-        self.set_links(dead.up, dead.down);
+        let free = self.set_links(dead.up, dead.down);
+        self.bounds.on_died(free);
         let alive = self.stage.talks.iter().filter(|talk| !talk.is_closed()).count();
         self.tally.hit(Hazard::DeadPath, alive as u64);
         let last = self.stage.talks.iter().map(|talk| talk.plan.opens_at).max();
@@ -507,7 +508,9 @@ impl<'a, B: Body> Run<'a, B> {
             [false, false] => self.tally.hit(Hazard::Silence, open),
             _ => {}
         }
-        self.deadline = self.world.now() + self.bounds.end(closers, &self.world);
+        // What still stands in a queue may begin a connection that nobody asked for.
+        let from = self.world.now().max(self.bounds.free_at());
+        self.deadline = from + self.bounds.end(closers, &self.world);
     }
 
     /// Whether nothing is left of any connection.
@@ -526,7 +529,7 @@ impl<'a, B: Body> Run<'a, B> {
         self.strangers.extend(late);
         self.strangers.sort_by_key(|&(at, ..)| core::cmp::Reverse(at));
         let last = self.strangers.first().map_or(self.ended_at, |&(at, ..)| at);
-        self.deadline = last + self.bounds.ghosts();
+        self.deadline = last.max(self.bounds.free_at()) + self.bounds.ghosts();
     }
 
     /// What must hold after every step.

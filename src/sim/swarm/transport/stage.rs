@@ -549,7 +549,7 @@ impl Stage {
             CloseReason::Local(code) | CloseReason::Peer(code) => {
                 code != CloseCode::Application(BYE)
             }
-            CloseReason::Version | CloseReason::Downgrade => true,
+            CloseReason::Version | CloseReason::Downgrade | CloseReason::PushedOut => true,
             CloseReason::Idle | CloseReason::Unreachable | CloseReason::Reset => false,
         };
         if !self.talks[talk].tainted && (faulty || before.is_some()) {

@@ -58,6 +58,12 @@ pub(super) struct Cycle {
 }
 
 impl Cycle {
+    /// Whether the last probe sent too much.
+    #[cfg(test)]
+    pub(super) const fn has_been_too_high(&self) -> bool {
+        self.too_high_before
+    }
+
     /// Samples of the probe come to an end.
     pub(super) fn stop_probing(&mut self) {
         self.feedback = Feedback::ProbeStopping;

@@ -179,7 +179,8 @@ impl Losses {
     }
 
     /// Of `all` bytes, how many may be lost before the flow has to answer for it: what the path loses
-    /// by itself, what chance adds to that (two standard deviations), and the threshold.
+    /// by itself, what chance adds to that (two standard deviations, which are the greater the more of
+    /// them are lost at a time), and the threshold.
     fn allowed(&self, all: u64, threshold: u64, mss: u64) -> u64 {
         let floor = self.floor(mss);
         let share = |bytes: u64| {
@@ -187,7 +188,10 @@ impl Losses {
                 .unwrap_or(u64::MAX)
         };
         let expected = share(all);
-        let chance = 2 * mss * (expected / mss.max(1)).isqrt();
+        let together = (self.lost_bytes / mss.max(1) / u64::from(self.bursts).max(1)).max(1);
+        // The square of the spread is that of single losses times the mean size of the burst in which a
+        // lost packet finds itself, which for bursts of any length is twice the mean less one.
+        let chance = 2 * mss * (expected / mss.max(1) * (2 * together - 1)).isqrt();
         expected + chance + hundredths(all, threshold)
     }
 

@@ -34,3 +34,89 @@ impl Bbr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            LEAST_PACKETS, State,
+            tests::{MSS, Path, RTT},
+        },
+        *,
+    };
+    use crate::transport::cc::{Controller, initial_window};
+
+    /// The first rate comes from the window to begin with, whatever that is.
+    #[test]
+    fn a_window_to_begin_with_is_the_window_and_sets_the_first_rate() {
+        for bytes in [64_000, 128_000] {
+            let mut path = Path::new();
+            path.bbr.begin_with(bytes);
+            assert_eq!((path.bbr.window(), path.bbr.pacing_rate()), (bytes, None));
+            path.round(MSS * 20);
+            let first = rate(bytes, RTT) * 277 / 100;
+            assert_eq!(path.bbr.pacing_rate(), Some(first));
+            assert!(path.bbr.window() > bytes, "it grows from there");
+        }
+        let mut path = Path::new();
+        path.bbr.begin_with(1);
+        assert_eq!(path.bbr.window(), LEAST_PACKETS * MSS, "four packets keep ACKs coming");
+    }
+
+    /// The jump takes one round trip to leave, and never takes anything away.
+    #[test]
+    fn a_jump_widens_the_window_and_is_paced_over_a_round_trip() {
+        let mut path = Path::new();
+        path.round(MSS * 20);
+        let (window, pace) = (path.bbr.window(), path.bbr.pacing_rate().unwrap());
+        path.bbr.resume(1_000_000, RTT);
+        assert_eq!(path.bbr.window(), 1_000_000);
+        assert_eq!(path.bbr.pacing_rate(), Some(rate(1_000_000, RTT)));
+        assert_eq!(path.bbr.state, State::Startup, "it is a longer step, not another state");
+        let mut small = Path::new();
+        small.round(MSS * 20);
+        small.bbr.resume(MSS, RTT);
+        assert_eq!((small.bbr.window(), small.bbr.pacing_rate()), (window, Some(pace)));
+    }
+
+    /// What the application did not fill was not tried.
+    #[test]
+    fn what_a_jump_did_not_use_is_given_back() {
+        for (filled, left) in [(700_000, 700_000), (2_000_000, 1_000_000), (0, initial_window(MSS))]
+        {
+            let mut path = Path::new();
+            path.round(MSS * 20);
+            path.bbr.resume(1_000_000, RTT);
+            path.bbr.settle(filled);
+            assert_eq!(path.bbr.window(), left, "{filled} were filled");
+        }
+    }
+
+    /// After a loss the rate is that of what arrived, not of what was hoped for.
+    #[test]
+    fn a_jump_too_far_falls_back_to_what_was_measured() {
+        let mut path = Path::new();
+        path.round(400_000);
+        path.bbr.resume(1_000_000, RTT);
+        let hoped = path.bbr.pacing_rate().unwrap();
+        path.bbr.retreat(path.now(), 50_000);
+        let measured = 400_000 * 277 / 100 * 99 / 100;
+        assert_eq!(path.bbr.window(), 50_000);
+        assert_eq!(path.bbr.pacing_rate(), Some(measured));
+        assert!(measured < hoped / 10);
+        // It goes on doubling from there.
+        assert_eq!(path.bbr.state, State::Startup);
+        (0..3).for_each(|doubled| path.round(800_000 << doubled));
+        assert!(path.bbr.window() > 100_000);
+    }
+
+    /// Nothing has arrived yet: there is nothing to fall back to but the window.
+    #[test]
+    fn a_jump_that_nothing_is_known_of_keeps_its_rate() {
+        let mut path = Path::new();
+        path.bbr.resume(1_000_000, RTT);
+        path.bbr.retreat(path.now(), 50_000);
+        assert_eq!(path.bbr.window(), 50_000);
+        assert_eq!(path.bbr.pacing_rate(), Some(rate(1_000_000, RTT)));
+    }
+}

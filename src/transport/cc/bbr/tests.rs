@@ -4,12 +4,12 @@
 use super::*;
 use crate::transport::{cc::Flight, delivery::RateSample};
 
-const MSS: u64 = 1000;
-const RTT: Duration = Duration::from_millis(50);
+pub(super) const MSS: u64 = 1000;
+pub(super) const RTT: Duration = Duration::from_millis(50);
 
 /// A path as its ACKs show it: one of them for every packet, a packet every so often.
-struct Path {
-    bbr: Bbr,
+pub(super) struct Path {
+    pub(super) bbr: Bbr,
     now: Instant,
     delivered: u64,
     number: u64,
@@ -18,9 +18,13 @@ struct Path {
 }
 
 impl Path {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         Self { bbr: Bbr::new(MSS), now, delivered: 0, number: 0, rtt: RTT, app_limited: false }
+    }
+
+    pub(super) const fn now(&self) -> Instant {
+        self.now
     }
 
     /// What pacing has let out in a round trip, and no more than the window.
@@ -30,7 +34,7 @@ impl Path {
     }
 
     /// A round trip in which packets arrive at `rate` bytes a second.
-    fn round(&mut self, rate: u64) {
+    pub(super) fn round(&mut self, rate: u64) {
         let packets = (volume(rate, self.rtt) / MSS).clamp(1, 1000);
         let before = self.delivered;
         for _ in 0..packets {
@@ -172,6 +176,24 @@ fn startup_ends_on_losses_in_many_places_with_a_queue() {
     assert!(path.bbr.bounds.inflight_long < u64::MAX);
 }
 
+/// The same when the application rests, so that no sample can show that the pipe is full (A.2): the
+/// queue shows it.
+#[test]
+fn losses_with_a_queue_end_the_startup_of_a_resting_application() {
+    let mut path = Path::new();
+    path.app_limited = true;
+    (0..4).for_each(|doubled| path.round(200_000 << doubled));
+    path.rtt = RTT * 3 / 2;
+    (0..4).for_each(|_| path.round(RATE));
+    assert_eq!(path.bbr.state, State::Startup, "a queue alone does not");
+    path.lose(30, 20);
+    path.round(RATE);
+    path.round(RATE);
+    assert!(path.bbr.pipe.ever && path.bbr.pipe.rounds == 0);
+    assert_ne!(path.bbr.state, State::Startup);
+    assert!(path.bbr.bounds.inflight_long < u64::MAX);
+}
+
 /// Losses on a path without a queue, on which more arrives each round, do not end startup.
 #[test]
 fn startup_goes_on_where_losses_are_the_path_s() {
@@ -216,6 +238,23 @@ fn losses_in_many_places_end_a_probe_that_brings_no_more() {
     assert_eq!(path.bbr.state, State::Down);
     let bound = path.bbr.bounds.inflight_long;
     assert!(bound < u64::MAX && bound >= hundredths(path.bbr.target_inflight(), loss::BETA));
+}
+
+/// The same when the application rests (A.6). What it had on its way says nothing about what the path
+/// bears, so the bound stays where it was: HandleInflightTooHigh, section 5.5.10.2.
+#[test]
+fn losses_end_the_probe_of_a_resting_application() {
+    for rests in [false, true] {
+        let mut path = Path::cruising(RATE);
+        path.rounds_until(State::Up, RATE);
+        path.app_limited = rests;
+        path.lose(2, 20);
+        assert_eq!(path.bbr.state, State::Up, "two of a hundred");
+        path.lose(40, 20);
+        assert_eq!(path.bbr.state, State::Down, "{rests}");
+        assert!(path.bbr.cycle.has_been_too_high());
+        assert_eq!(path.bbr.bounds.inflight_long == u64::MAX, rests);
+    }
 }
 
 /// Handling spurious fast recovery: everything is as before.

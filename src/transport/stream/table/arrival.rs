@@ -33,6 +33,7 @@ impl Streams {
         let telling = stream.has_control() && !stream.telling;
         let over = stream.is_over();
         self.received += received.advanced;
+        self.unwanted += received.discarded;
         let consumed = received.taken + received.discarded;
         if consumed > 0 {
             self.recv_window.on_consumed(now, consumed, srtt);
@@ -73,6 +74,7 @@ impl Streams {
 
     fn on_received(&mut self, now: Instant, id: StreamId, received: Received, srtt: Duration) {
         self.received += received.advanced;
+        self.unwanted += received.discarded;
         self.recv_window.on_consumed(now, received.discarded, srtt);
         self.remove_if_over(id);
     }

@@ -30,9 +30,12 @@ impl Streams {
         self.table.is_empty()
     }
 
-    /// Whether a window of the peer is what holds sending up.
+    /// Whether a limit of the peer is what holds sending up: a window, or the number of streams while
+    /// the application waits for another.
     pub fn is_held_up(&self) -> bool {
-        self.send_limit.is_blocked() || self.table.values().any(|stream| stream.is_held_up())
+        self.refused
+            || self.send_limit.is_blocked()
+            || self.table.values().any(|stream| stream.is_held_up())
     }
 
     /// Bytes of memory that all streams hold: their buffers, and the queues they stand in.
@@ -69,6 +72,11 @@ impl Streams {
     /// The receiving half of a stream, for statistics.
     pub fn recv_half(&self, id: StreamId) -> Option<&RecvHalf> {
         self.table.get(&id).map(|stream| &stream.recv)
+    }
+
+    /// Bytes that streams have carried: sent for the first time, or read by the application.
+    pub(in crate::transport) const fn carried_bytes(&self) -> u64 {
+        self.sent + (self.recv_window.consumed() - self.unwanted)
     }
 
     /// Bytes of all streams sent for the first time.
