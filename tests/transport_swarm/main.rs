@@ -84,3 +84,10 @@ fn who_waits_to_open_a_stream_waits_for_as_long_as_it_takes() {
     let tally = Swarm::of_hosts().run_seed(3_009_650, &mut ());
     tally.unwrap_or_else(|failure| panic!("{failure}"));
 }
+
+/// An open with a ticket was on its way when its opener lost its state: what it says is heard, and once.
+#[test]
+fn an_open_outlives_its_opener() {
+    let tally = Swarm::of_hosts().run_seed(4_022_019, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}

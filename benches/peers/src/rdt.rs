@@ -47,7 +47,14 @@ pub fn config(contender: &str, work: Work) -> HostConfig {
         *window = WINDOW;
     }
     connection.rtt_initial = Duration::from_millis(20);
-    HostConfig { connection, cookies: CookiePolicy::Never, ..HostConfig::default() }
+    let usual = HostConfig::default();
+    HostConfig {
+        connection,
+        cookies: CookiePolicy::Never,
+        // All clients of a bench have one address.
+        connections_per_address_max: usual.connections_max,
+        ..usual
+    }
 }
 
 fn driver(contender: &str, work: Work, seed: u64) -> Done<Driver<Host>> {

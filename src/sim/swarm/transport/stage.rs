@@ -136,6 +136,9 @@ impl Stage {
             let side = talk.side(node);
             // A connection that begins later has nothing to do with it.
             if talk.ids[0].is_some() {
+                if side == 0 && !talk.told[1] {
+                    talk.former = talk.ids[0];
+                }
                 talk.ids[side] = None;
                 talk.forgotten = true;
                 talk.tainted = true;
@@ -476,12 +479,12 @@ impl Stage {
         let Some(connection) = host.body().host().get(id) else { return false };
         let (peer, remote) = (connection.peer(), connection.remote_id());
         let known = self.addresses[1 - node].contains(&peer);
-        let talk = self
-            .talks
-            .iter()
-            .position(|talk| known && talk.nodes[1] == node && talk.ids[0] == Some(remote));
+        let opened = |talk: &Talk| [talk.ids[0], talk.former].contains(&Some(remote));
+        let talk =
+            self.talks.iter().position(|talk| known && talk.nodes[1] == node && opened(talk));
         if let Some(index) = talk {
             let talk = &mut self.talks[index];
+            talk.former.take();
             // One that its application never heard of may go, and come again with a copy of its open.
             let gone = |id: ConnectionId| !talk.told[1] && host.body().host().get(id).is_none();
             if talk.ids[1].is_none_or(gone) && !talk.forgotten {

@@ -51,6 +51,9 @@ pub(super) struct Talk {
     pub(super) tainted: bool,
     /// A side has lost its state.
     pub(super) forgotten: bool,
+    /// What the opener called it before it lost its state, if the acceptor's application had not heard
+    /// of it by then: what is still on its way may begin it once.
+    pub(super) former: Option<ConnectionId>,
     /// An application closed it before all was said.
     pub(super) cut_short: bool,
     /// Datagrams sent by each side, and which the other has.
@@ -86,6 +89,7 @@ impl Talk {
             closed: [None; 2],
             tainted: false,
             forgotten: false,
+            former: None,
             cut_short: false,
             datagrams_sent: [0; 2],
             datagrams_heard: plan.datagrams.map(|count| vec![false; count as usize]),
