@@ -92,16 +92,7 @@ struct Pair {
 
 fn host(packet_bytes: usize, seed: u64) -> Host {
     let mut connection = Config { packet_bytes, ..Config::default() };
-    let streams = &mut connection.streams;
-    for window in [
-        &mut streams.stream_window_bytes,
-        &mut streams.stream_window_bytes_max,
-        &mut streams.window_bytes,
-        &mut streams.window_bytes_max,
-        &mut streams.send_buffer_bytes,
-    ] {
-        *window = WINDOW;
-    }
+    connection.streams = connection.streams.with_windows(WINDOW);
     let config = HostConfig { connection, cookies: CookiePolicy::Never, ..HostConfig::default() };
     Host::new(config, Secret::new([7; 16]), Seed::new(seed)).expect("a good configuration")
 }

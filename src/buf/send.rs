@@ -90,14 +90,9 @@ pub struct WholeSlot {
 }
 
 impl WholeSlot {
-    /// Bytes of payload.
-    pub const fn len(&self) -> u64 {
+    /// How many bytes of the stream it holds.
+    pub const fn payload_bytes(&self) -> u64 {
         self.bytes.end - self.bytes.start
-    }
-
-    /// Whether it has none: it has.
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -299,7 +294,7 @@ impl SendBuffer {
             self.next = whole.bytes.end;
             self.cursor = whole.number + 1;
         } else {
-            self.lost.take_lowest(whole.len());
+            self.lost.take_lowest(whole.payload_bytes());
         }
         let at = usize::try_from(whole.number.checked_sub(self.released)?).ok()?;
         let Slot { bytes, len, code, .. } = self.slots.get_mut(at)?;
@@ -536,7 +531,7 @@ mod tests {
                         let whole = buffer.next_slot(u64::MAX).unwrap();
                         let SlotSpace { head, len, code } = buffer.take_slot(&whole).unwrap();
                         head[headroom - 7..].copy_from_slice(b"header!");
-                        prop_assert_eq!(len as u64, whole.len());
+                        prop_assert_eq!(len as u64, whole.payload_bytes());
                         let packet = buffer.packet(whole.number, 7).to_vec();
                         let (head, payload) = packet.split_at(7);
                         prop_assert_eq!(head, b"header!");

@@ -91,8 +91,7 @@ impl Connection {
         reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
     ) -> Disposition {
         let is_data = matches!(packet, Packet::Data { .. });
-        let at_home = meta.source == self.path.address();
-        if !(at_home || self.acceptor && is_data) {
+        if meta.source != self.path.address() && !(self.acceptor && is_data) {
             return self.refuse("from another address");
         }
         if !self.life.is_alive() {

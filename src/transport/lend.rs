@@ -76,10 +76,12 @@ impl Connection {
             let Some(next) = self.streams.next_slot() else { break };
             let header =
                 DATA_HEADER_BYTES + Frame::last_stream_header(next.id, next.whole.bytes.start);
-            let len = header + usize::try_from(next.whole.len()).unwrap_or(usize::MAX);
+            let len = header + usize::try_from(next.whole.payload_bytes()).unwrap_or(usize::MAX);
             let same = count == 0 || (len == segment && stream == Some(next.id));
             let fit = (RUN_BYTES_MAX.saturating_sub(size) / len).max(usize::from(count == 0));
-            let count_max = fit.min(Batch::SEGMENTS_MAX - count).min(self.run_max(len));
+            let allowed = self.recovery.run_max(len as u64);
+            let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+            let count_max = fit.min(Batch::SEGMENTS_MAX - count).min(allowed);
             if len > longest || !same || count_max == 0 {
                 break;
             }
@@ -133,12 +135,6 @@ impl Connection {
         self.paced_until.is_none()
     }
 
-    /// How many packets of `len` bytes may leave now.
-    fn run_max(&self, len: usize) -> usize {
-        let longest = self.recovery.pmtud().packet_bytes() as u64;
-        usize::try_from(self.recovery.run_max(len as u64, longest)).unwrap_or(usize::MAX)
-    }
-
     /// Puts headers before slots, and remembers that they left.
     fn send_run(
         &mut self,
@@ -148,7 +144,7 @@ impl Connection {
         count_max: usize,
     ) -> LentRun {
         let (id, first, start) = (next.id, next.whole.number, next.whole.bytes.start);
-        let payload = usize::try_from(next.whole.len()).unwrap_or(usize::MAX);
+        let payload = usize::try_from(next.whole.payload_bytes()).unwrap_or(usize::MAX);
         let join = match &mut self.join {
             Some(join) if join.tail_bytes() == payload => join,
             join => join.insert(Box::new(Join::new(payload))),

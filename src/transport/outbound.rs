@@ -234,8 +234,7 @@ impl Connection {
 
     /// Whether the window lets a packet out.
     pub(super) fn has_room(&self) -> bool {
-        let room = self.recovery.room();
-        room >= (self.recovery.pmtud().packet_bytes() as u64).min(self.recovery.window())
+        self.recovery.room_beside_next().is_some()
     }
 
     /// When a packet leaves: one that waits only for its time, an ACK, or the end. A time in the past

@@ -36,16 +36,7 @@ pub fn config(contender: &str, work: Work) -> HostConfig {
     if let Work::Connections(_) = work {
         connection.packet_bytes = 1472;
     }
-    let streams = &mut connection.streams;
-    for window in [
-        &mut streams.stream_window_bytes,
-        &mut streams.stream_window_bytes_max,
-        &mut streams.window_bytes,
-        &mut streams.window_bytes_max,
-        &mut streams.send_buffer_bytes,
-    ] {
-        *window = WINDOW;
-    }
+    connection.streams = connection.streams.with_windows(WINDOW);
     connection.rtt_initial = Duration::from_millis(20);
     let usual = HostConfig::default();
     HostConfig {

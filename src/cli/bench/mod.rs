@@ -146,16 +146,7 @@ impl Tuning {
     fn host(&self, loopback: bool) -> Result<Host, Failure> {
         let mut connection = Config { congestion: self.congestion.algorithm, ..Config::default() };
         connection.packet_bytes = self.packet_bytes(loopback);
-        let streams = &mut connection.streams;
-        for window in [
-            &mut streams.stream_window_bytes,
-            &mut streams.stream_window_bytes_max,
-            &mut streams.window_bytes,
-            &mut streams.window_bytes_max,
-            &mut streams.send_buffer_bytes,
-        ] {
-            *window = self.window.0;
-        }
+        connection.streams = connection.streams.with_windows(self.window.0);
         let config = HostConfig { connection, ..HostConfig::default() };
         let seed = Clock::unix_nanos();
         let secret = Secret::new(core::array::from_fn(|at| seed.to_le_bytes()[at % 8]));

@@ -128,6 +128,11 @@ impl Core {
         }
     }
 
+    /// The task that waits for the socket looks why it was woken, and is known no more.
+    pub(super) fn wake_watcher(&mut self) {
+        self.woken.extend(self.watcher.take());
+    }
+
     // Time.
 
     /// When there is something to do if nothing arrives.

@@ -332,8 +332,7 @@ impl Lane {
             }
             core.turn(&mut nobody);
             if core.is_over() {
-                let watcher = core.watcher.take();
-                core.woken.extend(watcher);
+                core.wake_watcher();
                 return release(core);
             }
             if core.is_broken() {

@@ -10,7 +10,7 @@ use ::core::{
     task::{Context, Poll},
 };
 use alloc::sync::{Arc, Weak};
-use std::io;
+use std::{io, sync::MutexGuard};
 
 use tokio::{
     io::Interest,
@@ -18,7 +18,7 @@ use tokio::{
     runtime::{Handle, RuntimeFlavor},
 };
 
-use super::{Hold, Lane, nobody, release};
+use super::{Core, Hold, Lane, nobody, release};
 use crate::{net::spin::Spin, time::Instant};
 
 /// The task.
@@ -63,8 +63,11 @@ impl Lane {
     pub(in crate::net) fn unwatch(&self) {
         let mut core = self.lock();
         core.dismissed = true;
-        let watcher = core.watcher.take();
-        core.woken.extend(watcher);
+        self.hand_back(core);
+    }
+
+    fn hand_back(&self, mut core: MutexGuard<'_, Core>) {
+        core.wake_watcher();
         self.call_sleeper(&mut core);
         release(core);
     }
@@ -150,11 +153,7 @@ impl State {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(lane) = self.lane.upgrade() {
-            let mut core = lane.lock();
-            let watcher = core.watcher.take();
-            core.woken.extend(watcher);
-            lane.call_sleeper(&mut core);
-            release(core);
+            lane.hand_back(lane.lock());
         }
     }
 }

@@ -59,9 +59,9 @@ impl Streams {
         let Some(stream) = self.table.get_mut(&next.id) else { return 0 };
         let half = &mut stream.send;
         let new_to = half.buffer().next().saturating_add(credit);
-        let (mut whole, len) = (next.whole.clone(), next.whole.len());
+        let (mut whole, len) = (next.whole.clone(), next.whole.payload_bytes());
         let mut count = 0;
-        while count < count_max && whole.len() == len && whole.bytes.start < below {
+        while count < count_max && whole.payload_bytes() == len && whole.bytes.start < below {
             let start = whole.bytes.start;
             let is_new = start == half.buffer().next();
             let Some(space) = half.take_slot(&whole) else { break };

@@ -18,3 +18,19 @@ pub struct StreamLimits {
     /// Bytes of a stream that wait to be sent or acknowledged.
     pub send_buffer_bytes: u64,
 }
+
+impl StreamLimits {
+    /// The same with so many bytes in every window and in the buffer of the sender, which none of them
+    /// outgrows: for one stream whose bytes are to stay in a cache.
+    #[must_use]
+    pub const fn with_windows(self, bytes: u64) -> Self {
+        Self {
+            stream_window_bytes: bytes,
+            stream_window_bytes_max: bytes,
+            window_bytes: bytes,
+            window_bytes_max: bytes,
+            send_buffer_bytes: bytes,
+            ..self
+        }
+    }
+}
