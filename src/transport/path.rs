@@ -14,6 +14,9 @@ use crate::{rng::Seed, time::Instant, wire::transport::DATA_HEADER_BYTES};
 
 /// How often a challenge is sent (RFC 9000 section 8.2.4 asks for three probe timeouts).
 const TRIES_MAX: u32 = 4;
+/// The pause between two challenges grows no longer than this, unless a round trip takes longer: a path
+/// that comes back is to be found soon.
+const RETRY_MAX: Duration = Duration::from_secs(1);
 /// A new address is looked at no more often than this: whoever copies packets from ever other
 /// addresses costs little.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -227,13 +230,14 @@ impl Path {
     }
 
     /// The challenge was sent, with so many bytes. The next one follows after a probe timeout, `pto`,
-    /// and then after twice as long.
+    /// and then after twice as long, up to a limit.
     pub fn on_sent(&mut self, now: Instant, bytes: usize, pto: Duration) {
         if let Some(candidate) = &mut self.candidate {
+            let pause = |tries: u32| (pto * (1 << tries)).min(pto.max(RETRY_MAX));
             candidate.account.on_sent(bytes);
-            candidate.due_at = now + pto * (1 << candidate.tries.min(TRIES_MAX));
+            candidate.due_at = now + pause(candidate.tries.min(TRIES_MAX));
             if candidate.tries == 0 {
-                candidate.until = now + pto * (1 << TRIES_MAX);
+                candidate.until = now + (0..TRIES_MAX).map(pause).sum::<Duration>();
             }
             candidate.tries += 1;
             candidate.sent_at = now;
@@ -321,11 +325,34 @@ mod tests {
                 sent += 1;
             }
         }
-        assert_eq!((sent, now, path.address()), (TRIES_MAX, at(1600), address(1)));
+        assert_eq!((sent, now, path.address()), (TRIES_MAX, at(1500), address(1)));
         // And sooner, when the account is empty: nothing is sent on credit.
         path.on_packet(at(2000), address(3), 12, true, 18);
         path.on_sent(at(2000), 54, PTO);
-        assert_eq!((path.send_at(), path.deadline()), (None, Some(at(3600))));
+        assert_eq!((path.send_at(), path.deadline()), (None, Some(at(3500))));
+    }
+
+    /// A path that carries nothing for a while: the next packet from there, once it was given up, has it
+    /// asked again. With pauses that double it would be given up after sixteen probe timeouts only.
+    #[test]
+    fn who_was_given_up_is_asked_again_soon() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let mut path = path();
+        path.on_packet(at(0), address(2), 11, true, 1000);
+        let mut asked = Vec::new();
+        for second in 0..6 {
+            let now = at(second * 1000);
+            path.on_time(now);
+            path.on_packet(now, address(2), 12 + second, true, 1000);
+            if path.poll(now).is_some() {
+                path.on_sent(now, 300, SECOND);
+                asked.push(second);
+            }
+        }
+        assert_eq!(asked, [0, 1, 2, 3, 4, 5]);
+        // Where a round trip takes longer, its time is given.
+        path.on_sent(at(6000), 300, 3 * SECOND);
+        assert_eq!(path.send_at(), Some(at(9000)));
     }
 
     #[test]

@@ -91,3 +91,35 @@ fn an_open_outlives_its_opener() {
     let tally = Swarm::of_hosts().run_seed(4_022_019, &mut ());
     tally.unwrap_or_else(|failure| panic!("{failure}"));
 }
+
+/// A peer moved, and an old copy of its open came after that, from where it had been: one name of the
+/// peer then belongs to two connections, wherever it is.
+#[test]
+fn a_moved_opener_is_one_name_at_two_addresses() {
+    let tally = Swarm::of_hosts().run_seed(4_047_410, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// All was delivered, then nobody had anything to say for longer than the peer waits, and the
+/// application was still reading what came first: it reads on after the end.
+#[test]
+fn who_reads_slowly_reads_on_after_a_silent_end() {
+    let tally = Swarm::of_hosts().run_seed(4_043_278, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// A NAT gave the opener another address while packets of more than 33 bytes were lost: four challenges
+/// went there in vain, and the next was due 16 s after the first.
+#[test]
+fn a_peer_that_moved_in_bad_times_is_found_when_they_are_over() {
+    let tally = Swarm::of_hosts().run_seed(4_051_856, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// An acceptor closed before its opener heard of it, nothing of which came through. A later open began
+/// a second connection, to which nothing was delivered that the first had.
+#[test]
+fn an_acceptor_that_was_never_heard_of_has_a_successor() {
+    let tally = Swarm::of_hosts().run_seed(4_047_553, &mut ());
+    tally.unwrap_or_else(|failure| panic!("{failure}"));
+}

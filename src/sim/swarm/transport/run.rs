@@ -255,6 +255,7 @@ impl<'a, B: Body> Run<'a, B> {
         let id = node_id(node);
         let host = self.world.endpoint_mut(id);
         let connection = host.body_mut().host_mut().open(now, peer);
+        host.body_mut().host_mut().hold(connection);
         self.stage.opened(talk, connection);
         self.stage.write(now, talk, 0, host);
     }

@@ -142,6 +142,16 @@ impl Talk {
         self.chats.iter().all(|chat| chat.lanes.iter().all(Lane::is_over))
     }
 
+    /// The opener hears of a peer with this name. When the acceptor that was known by another closed
+    /// before the opener heard of it, an open that came later has begun a second one, and what was
+    /// said to the first is nowhere.
+    pub(super) fn is_answered_by(&mut self, remote: Option<ConnectionId>) {
+        let other = remote.is_some() && self.ids[1].is_some() && remote != self.ids[1];
+        if other && self.closed[1].is_some() && !self.connected[0] {
+            (self.tainted, self.cut_short) = (true, true);
+        }
+    }
+
     /// Whether it is over for both applications, as far as they ever knew of it.
     pub(super) fn is_closed(&self) -> bool {
         let over = |side: usize| {

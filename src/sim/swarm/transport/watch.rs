@@ -76,8 +76,9 @@ pub(super) struct Watched<B> {
     tickets: BTreeMap<Vec<u8>, Params>,
     /// The peer has had another address.
     peer_moved: bool,
-    /// Names of the peer that two connections have: it moved, and a copy of its open came late.
-    doubtful: BTreeSet<(SocketAddr, ConnectionId)>,
+    /// Names of the peer, wherever it is, that two connections have: it moved, and a copy of its open
+    /// came late.
+    doubtful: BTreeSet<ConnectionId>,
     /// Cookies that this host was asked to send once more.
     challenges: BTreeSet<Vec<u8>>,
     /// First limits of openers.
@@ -290,7 +291,7 @@ impl<B: Body> Watched<B> {
                 let id = greeting.from;
                 let before = self.names.insert((to, opener), id);
                 if self.peer_moved && before.is_some_and(|before| before != id) {
-                    self.doubtful.insert((to, opener));
+                    self.doubtful.insert(opener);
                 }
                 let params = self.greeted.get(&(to, opener)).copied();
                 self.lines.entry(id).or_insert_with(|| Line::new(true, params.as_ref()));
@@ -305,7 +306,7 @@ impl<B: Body> Watched<B> {
             Packet::Data { to: peer, number, frames } => {
                 // A name that was never learned belongs to nobody's connection.
                 let Some(&id) = self.names.get(&(to, peer)) else { return Ok(()) };
-                if self.doubtful.contains(&(to, peer)) {
+                if self.doubtful.contains(&peer) {
                     return Ok(());
                 }
                 if let Some(ticket) = ticket(frames) {
