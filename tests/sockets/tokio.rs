@@ -1,8 +1,13 @@
 //! The same in tokio: cancelled futures lose nothing, and hyper neither knows nor cares.
 
-use core::{convert::Infallible, time::Duration};
+use core::{
+    convert::Infallible,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 use std::{
     io::{ErrorKind, Read, Write},
+    sync::Arc,
     thread,
 };
 
@@ -94,6 +99,8 @@ fn a_stream_outlives_its_runtime() {
                 stream.read_exact(&mut [0; 5]).unwrap();
                 stream.write_all(&bytes(100_000)).unwrap();
                 stream.finish().unwrap();
+                // It stays for what the other says at the end.
+                (listener, stream)
             });
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
             let runtime = runtime.unwrap();
@@ -102,19 +109,21 @@ fn a_stream_outlives_its_runtime() {
                 stream.write_all(b"hello").await.unwrap();
                 stream
             });
-            let (runtime, stream) = if dropped {
+            let (runtime, stream, (_listener, mut peer)) = if dropped {
                 drop(runtime);
-                server.join().unwrap();
-                (None, stream.into_blocking())
+                let peer = server.join().unwrap();
+                (None, stream.into_blocking(), peer)
             } else {
                 let stream = stream.into_blocking();
-                server.join().unwrap();
-                (Some(runtime), stream)
+                (Some(runtime), stream, server.join().unwrap())
             };
             let mut got = Vec::new();
             (&stream).read_to_end(&mut got).unwrap();
             assert!(got == bytes(100_000), "{} bytes", got.len());
             (&stream).write_all(b"goodbye").unwrap();
+            let mut said = [0; 7];
+            peer.read_exact(&mut said).unwrap();
+            assert_eq!(&said, b"goodbye");
             drop((stream, runtime));
         }
     });
@@ -136,6 +145,8 @@ fn cancelled_futures_lose_nothing() {
         let (listener, address) = listener().await;
         let data = bytes(1_000_000);
         let sent = data.clone();
+        let cancelled = Arc::new(AtomicUsize::new(0));
+        let given_up = Arc::clone(&cancelled);
         let writing = tokio::spawn(async move {
             let mut stream = Stream::connect(address).await.unwrap();
             let mut rest = sent.as_slice();
@@ -145,6 +156,10 @@ fn cancelled_futures_lose_nothing() {
                 pieces += 1;
                 if pieces % 100 == 0 {
                     tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                // Once there is nothing until the reader has noticed.
+                while rest.len() < sent.len() / 2 && given_up.load(Relaxed) == 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 let piece = &rest[..rest.len().min(3000)];
                 if let Some(written) = once(stream.write(piece)).await {
@@ -160,7 +175,6 @@ fn cancelled_futures_lose_nothing() {
         };
         let (mut stream, _) = accepted.unwrap();
         let mut got = Vec::new();
-        let mut cancelled = 0;
         let mut space = vec![0; 2000];
         loop {
             match once(stream.read(&mut space)).await {
@@ -168,11 +182,11 @@ fn cancelled_futures_lose_nothing() {
                     0 => break,
                     len => got.extend_from_slice(&space[..len]),
                 },
-                None => cancelled += 1,
+                None => _ = cancelled.fetch_add(1, Relaxed),
             }
         }
         assert!(got == data, "{} of {} bytes", got.len(), data.len());
-        assert!(cancelled > 0, "nothing was ever cancelled");
+        assert!(cancelled.load(Relaxed) > 0, "nothing was ever cancelled");
         writing.await.unwrap();
     });
 }
