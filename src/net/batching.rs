@@ -161,7 +161,7 @@ impl Socket {
                 },
             }
         }
-        inbox.clear();
+        inbox.found_none();
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! One endpoint behind one socket.
 
+mod receive;
+
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 use std::io::{self, IoSlice};
@@ -297,8 +299,7 @@ impl<E: Endpoint> Driver<E> {
                 return Ok(false);
             }
             // Bulk has arrived before anybody asks: to wait for it would be one call more.
-            self.socket.recv_batch(&mut self.inbox)?;
-            if !self.inbox.is_empty() {
+            if self.fetch()? {
                 if now > start {
                     self.spin.on_met();
                 }
@@ -330,9 +331,23 @@ impl<E: Endpoint> Driver<E> {
         observer: &mut (impl Observer + ?Sized),
         handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Disposition,
     ) -> io::Result<Turn> {
+        self.step_while(observer, &mut |endpoint, now, meta, datagram| {
+            Some(handle(endpoint, now, meta, datagram))
+        })
+    }
+
+    /// The same with a choice: a datagram of which `handle` makes nothing stays where it is, with all
+    /// that came after it, for the next step to begin with. Then nothing else is done either, and
+    /// [something is left](Self::has_arrivals).
+    pub(super) fn step_while(
+        &mut self,
+        observer: &mut (impl Observer + ?Sized),
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Option<Disposition>,
+    ) -> io::Result<Turn> {
         self.set_tracing(observer.wants_records());
         let received = self.receive(observer, handle)?;
-        Ok(Turn { sent: self.act(observer), received })
+        let sent = if self.has_arrivals() { 0 } else { self.act(observer) };
+        Ok(Turn { sent, received })
     }
 
     /// The second half of [`step`](Self::step): acts on deadlines and sends, and takes nothing from the
@@ -363,61 +378,6 @@ impl<E: Endpoint> Driver<E> {
                 links.incoming.set_tracing(on);
             }
         }
-    }
-
-    /// Takes datagrams from the socket, and from the incoming link what has arrived there.
-    fn receive(
-        &mut self,
-        observer: &mut (impl Observer + ?Sized),
-        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Disposition,
-    ) -> io::Result<usize> {
-        let mut received = 0;
-        let mut taken = 0;
-        while taken < Self::RECEIVE_MAX {
-            if self.inbox.is_empty() {
-                self.socket.recv_batch(&mut self.inbox)?;
-            }
-            if self.inbox.is_empty() {
-                break;
-            }
-            let now = self.clock.now();
-            let inbox = core::mem::take(&mut self.inbox);
-            for (message, arrival) in inbox.messages() {
-                let meta =
-                    RecvMeta { source: arrival.source, ecn: arrival.ecn, local: arrival.local };
-                // An empty datagram is one all the same.
-                let stride = arrival.stride.max(1);
-                let empty = message.is_empty().then_some(message);
-                for datagram in message.chunks(stride).chain(empty) {
-                    taken += 1;
-                    if let Some(links) = &mut self.links {
-                        links.incoming.offer(now, datagram, meta.source);
-                        continue;
-                    }
-                    let disposition = handle(&mut self.endpoint, now, meta, datagram);
-                    self.stats.took(datagram.len(), disposition);
-                    received += 1;
-                    self.trace(now, observer);
-                }
-            }
-            self.inbox = inbox;
-            self.inbox.clear();
-            if !self.inbox.was_full() {
-                break;
-            }
-        }
-        let now = self.clock.now();
-        while received < Self::RECEIVE_MAX {
-            let Some(links) = &mut self.links else { break };
-            let Some(delivery) = links.incoming.poll_deliver(now) else { break };
-            let meta = RecvMeta::from(delivery.tag);
-            let disposition = handle(&mut self.endpoint, now, meta, &delivery.bytes);
-            self.stats.took(delivery.bytes.len(), disposition);
-            links.incoming.recycle(delivery.bytes);
-            received += 1;
-            self.trace(now, observer);
-        }
-        Ok(received)
     }
 
     /// Takes batches from the endpoint and sends them, until there are none, the socket is full or

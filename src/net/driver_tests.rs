@@ -334,3 +334,46 @@ fn a_driver_is_woken_by_another_thread() {
     driver.turn(&mut (), Some(until)).unwrap();
     assert!(driver.now() >= until, "woken by nobody");
 }
+
+/// A datagram that is not wanted now stays, with those behind it, and nothing leaves meanwhile.
+#[test]
+fn what_is_not_wanted_now_is_there_the_next_time() {
+    const COUNT: u8 = 40;
+    let any = "127.0.0.1:0".parse().unwrap();
+    let socket = Socket::bind(any, &SocketConfig::default()).unwrap();
+    let mut driver = Driver::new(Echo::default(), socket, Clock::start());
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for number in 0..COUNT {
+        peer.send_to(&[number], driver.local_addr()).unwrap();
+    }
+    let limit = driver.now() + Duration::from_secs(10);
+    let (mut seen, mut left, mut sent) = (Vec::new(), 0, 0);
+    for wanted in (0..6).cycle() {
+        if seen.len() == COUNT.into() {
+            break;
+        }
+        driver.wait(Some(limit)).unwrap();
+        assert!(driver.now() < limit, "{} of {COUNT}", seen.len());
+        let mut room = wanted;
+        let step = driver.step_while(&mut (), &mut |echo, now, meta, datagram| {
+            room = usize::checked_sub(room, 1)?;
+            seen.extend_from_slice(datagram);
+            Some(echo.handle_datagram(now, meta, datagram))
+        });
+        let turn = step.unwrap();
+        assert!(turn.received <= wanted);
+        if driver.has_arrivals() {
+            left += 1;
+            assert_eq!((turn.received, turn.sent), (wanted, 0), "something is left");
+        }
+        sent += turn.sent;
+    }
+    assert_eq!(seen, (0..COUNT).collect::<Vec<_>>());
+    assert!(left > 0, "they were there before anybody looked");
+    while sent < COUNT.into() {
+        let more = driver.act(&mut ());
+        assert!(more > 0, "{sent} of {COUNT} are answered");
+        sent += more;
+    }
+    assert_eq!(driver.stats().datagrams_in, COUNT.into());
+}

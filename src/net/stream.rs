@@ -139,7 +139,15 @@ impl Stream {
 
     // Reading.
 
-    pub(super) fn poll_read(
+    /// A read into `out`.
+    pub(super) fn reading<'a>(
+        &'a self,
+        out: &'a mut [u8],
+    ) -> impl Ask<Answer = Result<usize, Error>> + 'a {
+        Reading { stream: self, out, taken: 0 }
+    }
+
+    fn poll_read(
         &self,
         core: &mut Core,
         waker: Option<&Waker>,
@@ -383,7 +391,7 @@ impl Stream {
 
 impl Read for &Stream {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.wait_to_read(Reading { stream: self, out, taken: 0 })
+        self.wait_to_read(self.reading(out))
     }
 }
 
@@ -414,6 +422,10 @@ impl Ask for Reading<'_> {
         space[..len].copy_from_slice(&bytes[..len]);
         self.taken += len;
         len
+    }
+
+    fn wants(&self, len: usize) -> bool {
+        self.taken == 0 || len <= self.out.len() - self.taken
     }
 }
 

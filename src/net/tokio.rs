@@ -8,7 +8,9 @@
 //! `shutdown().await` first, which waits until the peer has everything.
 //!
 //! What is made in a runtime of tokio is driven by it, which needs `enable_io`; elsewhere, and when
-//! the runtime ends, a thread does that.
+//! the runtime ends, a thread does that. In a runtime of one thread the task that reads a stream again and
+//! again takes its bytes from the datagrams that have arrived, without a copy in between. Reads and
+//! writes count against the [budget](tokio::task::coop) of their task.
 //!
 //! ```
 //! use rdtp::net::tokio::{Listener, Stream};
@@ -44,9 +46,13 @@ use std::io;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{ToSocketAddrs, lookup_host},
+    task::coop,
 };
 
-use super::{ConnectionBuilder, Error, ListenerBuilder, lane::Core};
+use super::{
+    ConnectionBuilder, Error, ListenerBuilder,
+    lane::{Ask, Core},
+};
 use crate::{transport::stats::Stats, wire::transport::StreamId};
 
 /// Asks whenever it may have changed.
@@ -244,13 +250,19 @@ impl Stream {
         self.0
     }
 
-    fn ask<T>(
+    fn poll<A: Ask<Answer = Result<T, Error>>, T>(
         &self,
-        context: &Context<'_>,
-        ask: impl FnOnce(&mut Core, Option<&Waker>) -> Poll<Result<T, Error>>,
+        context: &mut Context<'_>,
+        reads: bool,
+        ask: &mut A,
     ) -> Poll<io::Result<T>> {
-        let lane = &self.0.connection().held.lane;
-        lane.with(|core| ask(core, Some(context.waker()))).map_err(io::Error::from)
+        // A stream that always has something must not keep other tasks from running.
+        let coop = ready!(coop::poll_proceed(context));
+        let held = &self.0.connection().held;
+        let reads = reads.then(|| (held.id, self.id()));
+        let answer = ready!(held.lane.poll(context.waker(), reads, ask));
+        coop.made_progress();
+        Poll::Ready(answer.map_err(io::Error::from))
     }
 }
 
@@ -268,7 +280,7 @@ impl AsyncRead for Stream {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let space = out.initialize_unfilled();
-        let len = ready!(self.ask(context, |core, waker| self.0.poll_read(core, waker, space)))?;
+        let len = ready!(self.poll(context, true, &mut self.0.reading(space)))?;
         out.advance(len);
         Poll::Ready(Ok(()))
     }
@@ -280,7 +292,9 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.ask(context, |core, waker| self.0.poll_write(core, waker, data))
+        self.poll(context, false, &mut |core: &mut Core, waker: Option<&Waker>| {
+            self.0.poll_write(core, waker, data)
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -288,7 +302,9 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.ask(context, |core, waker| self.0.poll_finished(core, waker))
+        self.poll(context, false, &mut |core: &mut Core, waker: Option<&Waker>| {
+            self.0.poll_finished(core, waker)
+        })
     }
 }
 

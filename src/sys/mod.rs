@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 mod crc32c;
 
+#[cfg(feature = "tokio")]
+pub(crate) mod ready;
 pub(crate) mod udp;
 
 #[cfg(target_arch = "x86_64")]

@@ -1,8 +1,13 @@
 //! The same in tokio: cancelled futures lose nothing, and hyper neither knows nor cares.
 
-use core::{convert::Infallible, time::Duration};
+use core::{
+    convert::Infallible,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 use std::{
     io::{ErrorKind, Read, Write},
+    sync::Arc,
     thread,
 };
 
@@ -94,6 +99,8 @@ fn a_stream_outlives_its_runtime() {
                 stream.read_exact(&mut [0; 5]).unwrap();
                 stream.write_all(&bytes(100_000)).unwrap();
                 stream.finish().unwrap();
+                // It stays for what the other says at the end.
+                (listener, stream)
             });
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
             let runtime = runtime.unwrap();
@@ -102,21 +109,162 @@ fn a_stream_outlives_its_runtime() {
                 stream.write_all(b"hello").await.unwrap();
                 stream
             });
-            let (runtime, stream) = if dropped {
+            let (runtime, stream, (_listener, mut peer)) = if dropped {
                 drop(runtime);
-                server.join().unwrap();
-                (None, stream.into_blocking())
+                let peer = server.join().unwrap();
+                (None, stream.into_blocking(), peer)
             } else {
                 let stream = stream.into_blocking();
-                server.join().unwrap();
-                (Some(runtime), stream)
+                (Some(runtime), stream, server.join().unwrap())
             };
             let mut got = Vec::new();
             (&stream).read_to_end(&mut got).unwrap();
             assert!(got == bytes(100_000), "{} bytes", got.len());
             (&stream).write_all(b"goodbye").unwrap();
+            let mut said = [0; 7];
+            peer.read_exact(&mut said).unwrap();
+            assert_eq!(&said, b"goodbye");
             drop((stream, runtime));
         }
+    });
+}
+
+/// A peer on threads of its own that sends bulk on the first stream of a connection, and a little on the
+/// second meanwhile.
+fn two_streams(bulk: usize) -> (std::net::SocketAddr, thread::JoinHandle<()>) {
+    let (listener, address) = support::listener();
+    let server = thread::spawn(move || {
+        let connection = listener.accept_connection().unwrap();
+        let [mut first, mut second] = [(); 2].map(|()| connection.accept_stream().unwrap());
+        for (stream, name) in [(&mut first, 1), (&mut second, 2)] {
+            let mut said = [0];
+            stream.read_exact(&mut said).unwrap();
+            assert_eq!(said, [name]);
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                (&first).write_all(&bytes(bulk)).unwrap();
+                first.finish().unwrap();
+            });
+            thread::sleep(Duration::from_millis(10));
+            (&second).write_all(&bytes(5000)).unwrap();
+            second.finish().unwrap();
+        });
+    });
+    (address, server)
+}
+
+async fn open_two(address: std::net::SocketAddr) -> [Stream; 2] {
+    let connection = Connection::connect(address).await.unwrap();
+    let mut first = connection.open_stream().await.unwrap();
+    let mut second = connection.open_stream().await.unwrap();
+    first.write_all(&[1]).await.unwrap();
+    second.write_all(&[2]).await.unwrap();
+    [first, second]
+}
+
+/// What arrives is left to who reads all the time. When he does not come for it, because he does
+/// something else, or waits no more, or is dropped, those who wait for something behind it get it
+/// all the same; and he finds all of it later.
+#[test]
+fn a_reader_that_stays_away_holds_nobody_up() {
+    for stays_away in 0..4 {
+        within(LIMIT, move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                const BULK: usize = 400_000;
+                let (address, server) = two_streams(BULK);
+                let [mut first, mut second] = open_two(address).await;
+                let mut got = Vec::new();
+                let mut space = vec![0; 10_000 + 30_000 * (stays_away % 2)];
+                while got.len() < 100_000 {
+                    let len = first.read(&mut space).await.unwrap();
+                    got.extend_from_slice(&space[..len]);
+                }
+                if stays_away >= 2 {
+                    // It waits, and then no more, in a task that is woken for nothing.
+                    while let Some(len) = once(first.read(&mut space)).await {
+                        let len = len.unwrap();
+                        got.extend_from_slice(&space[..len]);
+                        if len == 0 {
+                            break;
+                        }
+                    }
+                }
+                let other = tokio::spawn(async move {
+                    let mut said = Vec::new();
+                    second.read_to_end(&mut said).await.unwrap();
+                    said
+                });
+                assert!(other.await.unwrap() == bytes(5000));
+                first.read_to_end(&mut got).await.unwrap();
+                assert!(got == bytes(BULK), "{} bytes", got.len());
+                server.join().unwrap();
+            });
+        });
+    }
+}
+
+/// A stream that becomes one that blocks in the middle of bulk, with its runtime or without, goes on
+/// where it was.
+#[test]
+fn bulk_goes_on_where_the_runtime_stopped() {
+    for dropped in [true, false] {
+        within(LIMIT, move || {
+            const BULK: usize = 3_000_000;
+            let (address, server) = two_streams(BULK);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.unwrap();
+            let mut got = Vec::new();
+            let [first, second] = runtime.block_on(async {
+                let [mut first, second] = open_two(address).await;
+                let mut space = vec![0; 20_000];
+                while got.len() < 1_000_000 {
+                    let len = first.read(&mut space).await.unwrap();
+                    got.extend_from_slice(&space[..len]);
+                }
+                [first, second]
+            });
+            let runtime = (!dropped).then_some(runtime);
+            let [mut first, mut second] = [first, second].map(Stream::into_blocking);
+            first.read_to_end(&mut got).unwrap();
+            assert!(got == bytes(BULK), "{} bytes", got.len());
+            let mut said = Vec::new();
+            second.read_to_end(&mut said).unwrap();
+            assert!(said == bytes(5000));
+            server.join().unwrap();
+            drop(runtime);
+        });
+    }
+}
+
+/// Tasks of one runtime that always have something to read let others run.
+#[test]
+fn a_stream_that_is_never_empty_lets_others_run() {
+    within(LIMIT, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let (address, server) = two_streams(3_000_000);
+            let [mut first, mut second] = open_two(address).await;
+            let ticks = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&ticks);
+            let ticking = tokio::spawn(async move {
+                loop {
+                    counted.fetch_add(1, Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            });
+            let (mut most, mut since, mut before) = (0, 0, 0);
+            while first.read(&mut [0; 100]).await.unwrap() > 0 {
+                let now = ticks.load(Relaxed);
+                since = if now == before { since + 1 } else { 0 };
+                (most, before) = (most.max(since), now);
+            }
+            assert!(most < 1000, "{most} reads before anybody else ran");
+            second.read_to_end(&mut Vec::new()).await.unwrap();
+            ticking.abort();
+            server.join().unwrap();
+        });
     });
 }
 
@@ -136,6 +284,8 @@ fn cancelled_futures_lose_nothing() {
         let (listener, address) = listener().await;
         let data = bytes(1_000_000);
         let sent = data.clone();
+        let cancelled = Arc::new(AtomicUsize::new(0));
+        let given_up = Arc::clone(&cancelled);
         let writing = tokio::spawn(async move {
             let mut stream = Stream::connect(address).await.unwrap();
             let mut rest = sent.as_slice();
@@ -145,6 +295,10 @@ fn cancelled_futures_lose_nothing() {
                 pieces += 1;
                 if pieces % 100 == 0 {
                     tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                // Once there is nothing until the reader has noticed.
+                while rest.len() < sent.len() / 2 && given_up.load(Relaxed) == 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 let piece = &rest[..rest.len().min(3000)];
                 if let Some(written) = once(stream.write(piece)).await {
@@ -160,7 +314,6 @@ fn cancelled_futures_lose_nothing() {
         };
         let (mut stream, _) = accepted.unwrap();
         let mut got = Vec::new();
-        let mut cancelled = 0;
         let mut space = vec![0; 2000];
         loop {
             match once(stream.read(&mut space)).await {
@@ -168,11 +321,11 @@ fn cancelled_futures_lose_nothing() {
                     0 => break,
                     len => got.extend_from_slice(&space[..len]),
                 },
-                None => cancelled += 1,
+                None => _ = cancelled.fetch_add(1, Relaxed),
             }
         }
         assert!(got == data, "{} of {} bytes", got.len(), data.len());
-        assert!(cancelled > 0, "nothing was ever cancelled");
+        assert!(cancelled.load(Relaxed) > 0, "nothing was ever cancelled");
         writing.await.unwrap();
     });
 }

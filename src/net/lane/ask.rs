@@ -18,6 +18,12 @@ pub(in crate::net) trait Ask {
     fn take(&mut self, _: ConnectionId, _: StreamId, _: &[u8]) -> usize {
         0
     }
+
+    /// Whether it has room for what a datagram of so many bytes may hold. Who has taken nothing has,
+    /// so that nothing is left unless it has an answer.
+    fn wants(&self, _: usize) -> bool {
+        true
+    }
 }
 
 impl<T, F: FnMut(&mut Core, Option<&Waker>) -> Poll<T>> Ask for F {

@@ -1,5 +1,7 @@
 //! What a lane knows of its connections, and what happens to them.
 
+mod watching;
+
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -8,11 +10,15 @@ use alloc::{
 use core::{net::SocketAddr, task::Waker, time::Duration};
 use std::io;
 
+#[cfg(all(test, feature = "tokio"))]
+pub(super) use self::watching::Favourite;
+use self::watching::Watching;
 use super::{
     LaneConfig,
     accepts::Accepts,
     entry::{Entry, Stage},
     group::Group,
+    reader::Reader,
     waiters::Wait,
     wheel::Wheel,
 };
@@ -28,10 +34,6 @@ use crate::{
     },
     wire::transport::{ConnectionId, StreamId},
 };
-
-/// What takes the next bytes of streams as they arrive, before they are stored: the connection, the
-/// stream and the bytes; says how many it took.
-pub(super) type Reader<'a> = dyn FnMut(ConnectionId, StreamId, &[u8]) -> usize + 'a;
 
 /// The state of a lane, behind its lock.
 #[derive(Debug)]
@@ -51,11 +53,9 @@ pub(in crate::net) struct Core {
     /// When the socket was looked at last.
     pub(super) turned_at: Instant,
     pub(super) spin: Spin,
-    /// The task of a runtime that waits for the socket in place of the lane's own thread.
-    pub(super) watcher: Option<Waker>,
-    /// It is not to do so any more.
-    #[cfg(feature = "tokio")]
-    pub(super) dismissed: bool,
+    pub(super) watching: Watching,
+    /// When that was done last which is due after something has arrived.
+    pub(super) acted_at: Instant,
     /// Whom to wake as soon as the lock is free.
     pub(super) woken: Vec<Waker>,
     /// Nobody has a handle any more.
@@ -99,9 +99,8 @@ impl Core {
             wheel: Wheel::default(),
             turned_at: Instant::ZERO,
             spin: Spin::default(),
-            watcher: None,
-            #[cfg(feature = "tokio")]
-            dismissed: false,
+            watching: Watching::default(),
+            acted_at: Instant::ZERO,
             woken: Vec::new(),
             retired: false,
             leaving: BTreeSet::new(),
@@ -120,19 +119,6 @@ impl Core {
         if who == 0 { &mut self.own } else { &mut self.leader }
     }
 
-    /// A task waits for the socket.
-    #[cfg(feature = "tokio")]
-    pub(super) fn set_watcher(&mut self, waker: &Waker) {
-        if !self.watcher.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            self.woken.extend(self.watcher.replace(waker.clone()));
-        }
-    }
-
-    /// The task that waits for the socket looks why it was woken, and is known no more.
-    pub(super) fn wake_watcher(&mut self) {
-        self.woken.extend(self.watcher.take());
-    }
-
     // Time.
 
     /// When there is something to do if nothing arrives.
@@ -146,7 +132,7 @@ impl Core {
 
     /// Does what can be done now, within bounds. Bytes of streams that come in order are offered to
     /// `reader`. True when there is news: a datagram, or an event.
-    pub(super) fn turn(&mut self, reader: &mut Reader<'_>) -> bool {
+    pub(super) fn turn(&mut self, reader: &mut dyn Reader) -> bool {
         if self.broken.is_some() {
             return false;
         }
@@ -161,6 +147,11 @@ impl Core {
         });
         let came = handed || turn.received > 0 || self.broken.is_some();
         self.turned_at = self.driver.now();
+        if !self.driver.has_arrivals() {
+            self.acted_at = self.turned_at;
+        }
+        #[cfg(feature = "tokio")]
+        self.watching.on_turn(turn.received);
         self.look_around() || came
     }
 
@@ -170,6 +161,7 @@ impl Core {
             return false;
         }
         self.driver.act(&mut ());
+        self.acted_at = self.driver.now();
         self.look_around()
     }
 
@@ -185,15 +177,19 @@ impl Core {
         news
     }
 
-    fn step(&mut self, reader: &mut Reader<'_>) -> io::Result<Turn> {
+    fn step(&mut self, reader: &mut dyn Reader) -> io::Result<Turn> {
         let group = self.group.clone();
-        self.driver.step_with(&mut (), &mut |host, now, meta, datagram| {
+        self.driver.step_while(&mut (), &mut |host, now, meta, datagram| {
+            if !reader.wants(datagram.len()) {
+                return None;
+            }
             if let Some((group, number)) = &group
                 && group.hand_over(*number, meta, datagram)
             {
-                return Disposition::Accepted;
+                return Some(Disposition::Accepted);
             }
-            host.handle_datagram_for(now, meta, datagram, reader)
+            let mut take = |id, stream, bytes: &[u8]| Reader::take(&mut *reader, id, stream, bytes);
+            Some(host.handle_datagram_for(now, meta, datagram, &mut take))
         })
     }
 
@@ -217,7 +213,7 @@ impl Core {
 
     /// Looks for a short while whether something arrives, when that has come soon lately; true when
     /// something did. It is driven meanwhile, as by [`turn`](Self::turn).
-    pub(super) fn look(&mut self, reader: &mut Reader<'_>) -> bool {
+    pub(super) fn look(&mut self, reader: &mut dyn Reader) -> bool {
         if self.driver.is_blocked() || self.broken.is_some() {
             return false;
         }

@@ -18,6 +18,7 @@ mod ask;
 mod core;
 mod entry;
 mod group;
+mod reader;
 mod signal;
 mod waiters;
 #[cfg(feature = "tokio")]
@@ -25,11 +26,11 @@ mod watch;
 mod wheel;
 
 use ::core::{net::SocketAddr, task::Poll, task::Waker, time::Duration};
-use alloc::{string::String, sync::Arc};
+use alloc::sync::Arc;
 use std::{
     io,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
+    thread::{self, Thread},
 };
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -42,7 +43,8 @@ pub(in crate::net) use self::{
     waiters::Wait,
 };
 use self::{
-    core::{Reader, Sleeper},
+    core::Sleeper,
+    reader::{For, Reader},
     signal::Signal,
     wheel::Own,
 };
@@ -71,6 +73,10 @@ const ACTS_MAX: usize = 2;
 /// are to be looked at soon, and not for each packet that leaves.
 const LAG: Duration = Duration::from_micros(50);
 
+/// How long the lane's own thread stays away from a lock that it finds taken by who drives; each time
+/// twice as long, up to the second.
+const AWAY: [Duration; 2] = [Duration::from_micros(100), Duration::from_micros(800)];
+
 /// Who sleeps: the lane's own thread, or one of the application.
 const OWN: usize = 0;
 const LEADER: usize = 1;
@@ -83,8 +89,8 @@ pub(super) struct Lane {
     signals: [Signal; 2],
     /// The socket, to wait for it without the lock.
     socket: OwnedFd,
-    /// Where the lane's own thread rests while a thread of the application drives.
-    rest: Condvar,
+    /// The lane's own thread, to be called where it rests while somebody else drives.
+    own: OnceLock<Thread>,
     clock: Clock,
     local: SocketAddr,
 }
@@ -112,14 +118,15 @@ impl Hold {
             socket: driver.socket().as_fd().try_clone_to_owned()?,
             local: driver.local_addr(),
             clock,
-            rest: Condvar::new(),
+            own: OnceLock::new(),
             core: Mutex::new(Core::new(driver, config, accepts, group)),
         });
         if let Some((group, number)) = seat {
             group.sit(number, Arc::downgrade(&lane));
         }
         let driven = Arc::clone(&lane);
-        thread::Builder::new().name(String::from("rdtp")).spawn(move || driven.drive())?;
+        let own = thread::Builder::new().name("rdtp".into()).spawn(move || driven.drive())?;
+        lane.own.get_or_init(|| own.thread().clone());
         Ok(Arc::new(Self { lane, waits: config.waits }))
     }
 }
@@ -144,7 +151,7 @@ impl Drop for Hold {
         }
         lane.lock().own.called = true;
         lane.signals[OWN].notify();
-        lane.rest.notify_one();
+        lane.end_rest();
     }
 }
 
@@ -171,6 +178,23 @@ impl Lane {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock, for the lane's own thread when somebody else drives. Whoever that is holds the lock
+    /// nearly always, and does what is due each time. A thread in line for it would have to be woken each
+    /// time it is let go, only to find it taken again. So this one comes back later.
+    fn lock_unhurried(&self) -> MutexGuard<'_, Core> {
+        let [mut away, longest] = AWAY;
+        loop {
+            match self.core.try_lock() {
+                Ok(core) => return core,
+                Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            // A wait for nothing cannot fail, and would only be short.
+            let _ = wait(&[], Some(self.clock.now() + away), &self.clock);
+            away = longest.min(away * 2);
+        }
+    }
+
     /// Does something with the host, and what becomes due by it.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Core) -> T) -> T {
         let mut core = self.lock();
@@ -188,12 +212,18 @@ impl Lane {
         // What it brings about, such as the end of a connection, may be due in turn.
         for _ in 0..ACTS_MAX {
             let now = self.clock.now();
-            if deadline.is_none_or(|deadline| deadline > now) {
+            // What is left is looked at soon, and what is due then is due for all of it.
+            let left = core.driver.has_arrivals();
+            let since = if left { core.acted_at + LAG } else { Instant::ZERO };
+            if deadline.is_none_or(|deadline| deadline > now) || since > now {
                 break;
             }
-            news |= if now < core.turned_at + LAG { core.act() } else { core.turn(&mut nobody) };
+            let acts = left || now < core.turned_at + LAG;
+            news |= if acts { core.act() } else { core.turn(&mut nobody) };
             deadline = core.deadline();
         }
+        // Whoever looks at what is left does what is due, too.
+        let deadline = deadline.filter(|_| !core.driver.has_arrivals());
         let sooner = deadline.unwrap_or(Instant::MAX);
         let blocked = core.driver.is_blocked();
         // Whoever leads has no waker: what has come may be for it.
@@ -228,7 +258,7 @@ impl Lane {
             }
             if core.wheel.is_free() {
                 led = true;
-                core = self.lead(core, until, &mut |id, stream, bytes| ask.take(id, stream, bytes));
+                core = self.lead(core, until, &mut For { ask, leaves: false });
                 continue;
             }
             let waker = park::waker();
@@ -263,7 +293,14 @@ impl Lane {
     /// Has the lane's own thread ask what to do, unless it waits for the socket anyhow.
     fn call_own_thread(&self, core: &Core) {
         if core.own.until.is_none() {
-            self.rest.notify_one();
+            self.end_rest();
+        }
+    }
+
+    /// Calls the lane's own thread where it rests; if it does not, its next rest is none.
+    fn end_rest(&self) {
+        if let Some(own) = self.own.get() {
+            own.unpark();
         }
     }
 
@@ -273,7 +310,7 @@ impl Lane {
         &'a self,
         mut core: MutexGuard<'a, Core>,
         until: Option<Instant>,
-        reader: &mut Reader<'_>,
+        reader: &mut dyn Reader,
     ) -> MutexGuard<'a, Core> {
         if core.look(reader) {
             return core;
@@ -297,13 +334,14 @@ impl Lane {
     ) -> MutexGuard<'a, Core> {
         let blocked = core.driver.is_blocked();
         let signal = &self.signals[who];
+        let watched = who == OWN && core.watching.is_on();
         // Where a task waits for what arrives, only the time is left.
-        let count = if who == OWN && core.watcher.is_some() && !blocked { 1 } else { 2 };
+        let count = if watched && !blocked { 1 } else { 2 };
         core.sleeper(who).until = Some(until.unwrap_or(Instant::MAX));
         release(core);
         let interests = [Interest::read(signal), Interest::read(&self.socket).and_write(blocked)];
         let slept = wait(&interests[..count], until, &self.clock);
-        let mut core = self.lock();
+        let mut core = if watched { self.lock_unhurried() } else { self.lock() };
         // Other lanes call without saying so.
         if ::core::mem::take(core.sleeper(who)).called || core.has_neighbours() {
             signal.clear();
@@ -321,27 +359,50 @@ impl Lane {
             match core.wheel.own(self.clock.now()) {
                 Own::Drives => {}
                 Own::Pauses(time) => {
-                    let waited = self.rest.wait_timeout(core, time);
-                    core = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    core = self.rest(core, Some(time));
                     continue;
                 }
                 Own::Rests => {
-                    core = self.rest.wait(core).unwrap_or_else(PoisonError::into_inner);
+                    core = self.rest(core, None);
                     continue;
                 }
             }
-            core.turn(&mut nobody);
+            let receives = core.has_neighbours() || core.driver.is_blocked();
+            if core.watching.is_on() && !receives {
+                // What arrives is the task's. This thread gets what others hand over, and does not leave
+                // lying what would end a wait for room to send.
+                core.act();
+            } else {
+                core.turn(&mut nobody);
+            }
             if core.is_over() {
                 core.wake_watcher();
                 return release(core);
             }
             if core.is_broken() {
-                core = self.rest.wait(core).unwrap_or_else(PoisonError::into_inner);
+                core = self.rest(core, None);
                 continue;
             }
             let until = core.deadline();
             core = self.sleep(core, until, OWN);
         }
+    }
+
+    /// Leaves the driving to others, for so long or until it is called.
+    fn rest<'a>(
+        &'a self,
+        core: MutexGuard<'a, Core>,
+        time: Option<Duration>,
+    ) -> MutexGuard<'a, Core> {
+        release(core);
+        let Some(time) = time else {
+            thread::park();
+            return self.lock();
+        };
+        let end = self.clock.now() + time;
+        thread::park_timeout(time);
+        // Called, it is needed; otherwise whoever has the lock drives.
+        if self.clock.now() < end { self.lock() } else { self.lock_unhurried() }
     }
 
     /// Waits until everything that was written is delivered, or given up since it got no further.

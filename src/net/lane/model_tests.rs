@@ -325,3 +325,18 @@ fn a_reset_is_shown_to_all() {
     assert_eq!([0, 1, 2].map(|lane| group.take(lane).is_some()), [true, false, true]);
     assert!(!group.hand_over(1, from, b"short"), "what is no packet stays where it came");
 }
+
+#[cfg(feature = "tokio")]
+proptest! {
+    /// A stream is expected to be read once more after it was read twice in a row, and no other is.
+    #[test]
+    fn who_reads_again_and_again_is_expected(reads in proptest::collection::vec(0..3_u64, 0..30)) {
+        let mut favourite = super::core::Favourite::default();
+        let place = |n: u64| (ConnectionId(n / 2), StreamId(n % 2));
+        for (at, &read) in reads.iter().enumerate() {
+            favourite.on_read(place(read));
+            let again = at > 0 && reads[at - 1] == read;
+            prop_assert_eq!(favourite.get(), again.then(|| place(read)));
+        }
+    }
+}

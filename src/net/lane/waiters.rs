@@ -39,6 +39,12 @@ impl Waiters {
         }
     }
 
+    /// Whether anybody waits for it.
+    #[cfg(feature = "tokio")]
+    pub(in crate::net) fn has(&self, wait: Wait) -> bool {
+        self.0.get(&wait).is_some_and(|wakers| !wakers.is_empty())
+    }
+
     /// It has come.
     pub(in crate::net) fn take(&mut self, wait: Wait, woken: &mut Vec<Waker>) {
         // The list stays for the next time; streams that are over take theirs with them.

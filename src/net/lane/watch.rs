@@ -1,33 +1,44 @@
 //! A task of a runtime that waits for the socket of a lane, in place of the lane's own thread.
 //!
 //! What arrives then wakes nobody but the runtime, and tasks that wait for it run next on the same
-//! thread. The lane's own thread keeps the time, since runtimes count in milliseconds, and waits for
-//! the socket again when the task is gone, be it with its runtime.
+//! thread. A task that reads the same stream again and again is woken before what has arrived is looked
+//! at, and looks at it: bytes go from the datagram to where it wants them. The lane's own thread keeps
+//! the time, since runtimes count in milliseconds, and waits for the socket again when the task is gone,
+//! be it with its runtime.
 
 use ::core::{
     future::Future,
-    pin::Pin,
-    task::{Context, Poll},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
 };
 use alloc::sync::{Arc, Weak};
 use std::{io, sync::MutexGuard};
 
+use rustix::fd::OwnedFd;
 use tokio::{
-    io::Interest,
-    net::UdpSocket,
+    io::unix::AsyncFd,
     runtime::{Handle, RuntimeFlavor},
+    task::yield_now,
 };
 
-use super::{Core, Hold, Lane, nobody, release};
-use crate::{net::spin::Spin, time::Instant};
+use super::{Ask, Core, Hold, Lane, nobody, release};
+use crate::{
+    net::spin::Spin,
+    sys::ready,
+    time::Instant,
+    wire::transport::{ConnectionId, StreamId},
+};
 
 /// The task.
 struct Watch {
     lane: Weak<Lane>,
-    socket: UdpSocket,
-    /// Whether it may look for a while: a runtime of several threads would wake another to take the
-    /// task over.
-    may_look: bool,
+    /// For what can be read only: that there is room to send is news after each datagram that the
+    /// system has passed on, and would end every wait.
+    socket: AsyncFd<OwnedFd>,
+    /// Whether nothing else runs while it does. It may look for a while then, which in a runtime of
+    /// several threads would wake another to take the task over; and whom it wakes runs before it runs
+    /// again.
+    alone: bool,
     state: State,
 }
 
@@ -47,22 +58,45 @@ impl Hold {
     /// lane's own thread goes on.
     pub(in crate::net) fn watch(&self) -> io::Result<()> {
         let Ok(runtime) = Handle::try_current() else { return Ok(()) };
-        let socket = std::net::UdpSocket::from(self.lane.socket.try_clone()?);
-        // The runtime wants it so; nobody else ever waits in a call for it.
-        socket.set_nonblocking(true)?;
-        let socket = UdpSocket::from_std(socket)?;
+        let socket = self.lane.socket.try_clone()?;
+        let socket = ready::readable(socket)?;
         let lane = Arc::downgrade(&self.lane);
-        let may_look = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
-        runtime.spawn(Watch { lane, socket, may_look, state: State::Drives });
+        let alone = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        runtime.spawn(Watch { lane, socket, alone, state: State::Drives });
         Ok(())
     }
 }
 
 impl Lane {
+    /// Asks for a task, which is woken when there may be an answer. What a task `reads` again and again
+    /// it takes from what arrives, when it gets to it before the one that waits for the socket.
+    pub(in crate::net) fn poll<A: Ask>(
+        &self,
+        waker: &Waker,
+        reads: Option<(ConnectionId, StreamId)>,
+        ask: &mut A,
+    ) -> Poll<A::Answer> {
+        let mut core = self.lock();
+        let mut answer = ask.ask(&mut core, None);
+        if answer.is_pending() {
+            core.look_for(ask);
+            answer = ask.ask(&mut core, Some(waker));
+        }
+        if let (Poll::Ready(_), Some(stream)) = (&answer, reads) {
+            core.watching.favourite.on_read(stream);
+        }
+        if core.driver.has_arrivals() {
+            core.call_watcher();
+        }
+        self.settle(&mut core);
+        release(core);
+        answer
+    }
+
     /// Has the lane's own thread wait for the socket again.
     pub(in crate::net) fn unwatch(&self) {
         let mut core = self.lock();
-        core.dismissed = true;
+        core.watching.dismissed = true;
         self.hand_back(core);
     }
 
@@ -74,17 +108,31 @@ impl Lane {
 }
 
 impl Watch {
-    /// Forgets that the socket was ready, and has the task woken when it is again; false when the
-    /// runtime ends.
-    fn listen(&self, context: &mut Context<'_>) -> bool {
-        let blocked = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+    /// Forgets that the socket was ready, and has the task woken when it is again. Says whether it was;
+    /// `None` when the runtime ends.
+    fn listen(&self, context: &mut Context<'_>) -> Option<bool> {
+        let mut heard = false;
         loop {
-            match self.socket.poll_recv_ready(context) {
-                Poll::Pending => return true,
-                Poll::Ready(Ok(())) => _ = self.socket.try_io(Interest::READABLE, blocked),
-                Poll::Ready(Err(_)) => return false,
+            match self.socket.poll_read_ready(context) {
+                Poll::Pending => return Some(heard),
+                Poll::Ready(Ok(mut ready)) => ready.clear_ready(),
+                Poll::Ready(Err(_)) => return None,
             }
+            heard = true;
         }
+    }
+
+    /// Looks at what has arrived, or has it looked at.
+    fn look(&mut self, core: &mut Core, heard: bool, now: Instant) {
+        if !self.alone {
+            // Whoever is woken runs at once, elsewhere: there may be more for it already.
+            let news = core.turn(&mut nobody) && core.turn(&mut nobody);
+            self.state = if news { State::Drives } else { State::Waits(now) };
+            return;
+        }
+        let may_have_come = heard || core.driver.may_have_arrivals();
+        let news = may_have_come && (core.let_favourite_look() || core.turn(&mut nobody));
+        self.state = self.state.after(news, now, &mut core.spin);
     }
 }
 
@@ -94,37 +142,38 @@ impl Future for Watch {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let Some(lane) = self.lane.upgrade() else { return Poll::Ready(()) };
         // Before the socket is looked at: what comes after that is heard of.
-        if !self.listen(context) {
-            return Poll::Ready(());
-        }
+        let Some(heard) = self.listen(context) else { return Poll::Ready(()) };
         let mut core = lane.lock();
-        if core.dismissed {
+        if core.watching.dismissed {
             return Poll::Ready(());
         }
-        if core.watcher.is_none() {
+        if !core.watching.is_on() {
             // From now on it need not wait for the socket.
             lane.call_sleeper(&mut core);
         }
         core.set_watcher(context.waker());
-        let news = core.turn(&mut nobody);
-        if self.may_look {
-            self.state = self.state.after(news, core.turned_at, &mut core.spin);
-        } else if !news || !core.turn(&mut nobody) {
-            self.state = State::Waits(core.turned_at);
-        } else {
-            self.state = State::Drives;
-        }
+        core.watching.may_leave = self.alone;
+        self.look(&mut core, heard, lane.clock.now());
         lane.settle(&mut core);
-        let over = core.is_over();
+        let (over, waits) = (core.is_over(), matches!(self.state, State::Waits(_)));
+        core.watching.called = !waits;
         release(core);
         if over {
             return Poll::Ready(());
         }
-        if !matches!(self.state, State::Waits(_)) {
-            context.waker().wake_by_ref();
+        match (waits, self.alone) {
+            (true, _) => {}
+            (false, false) => context.waker().wake_by_ref(),
+            (false, true) => let_others_run(context),
         }
         Poll::Pending
     }
+}
+
+/// Has the task run again when all others have that can, those that the runtime hears of at its sockets
+/// now and the one it was started with included. Simply to be woken would put that one off.
+fn let_others_run(context: &mut Context<'_>) {
+    let _ = pin!(yield_now()).poll(context);
 }
 
 impl State {

@@ -81,6 +81,8 @@ pub(crate) struct Inbox {
     space: Vec<u8>,
     arrivals: [Arrival; MESSAGES_MAX],
     count: usize,
+    /// Messages that were looked at, and how many bytes of the one after them.
+    passed: (usize, usize),
     /// Whether the last call brought as much as it could, so that there may be more.
     was_full: bool,
 }
@@ -92,6 +94,7 @@ impl Default for Inbox {
             space: Vec::new(),
             arrivals: [Arrival::NONE; MESSAGES_MAX],
             count: 0,
+            passed: (0, 0),
             was_full: true,
         }
     }
@@ -102,11 +105,22 @@ impl Inbox {
         Self { space: vec![0; MESSAGES_MAX * MESSAGE_BYTES_MAX], ..Self::default() }
     }
 
-    /// The messages that the last call brought.
+    /// The messages that the last call brought, or what is [left](Self::leave) of them.
     pub(crate) fn messages(&self) -> impl Iterator<Item = (&[u8], &Arrival)> {
         let spaces = self.space.chunks(MESSAGE_BYTES_MAX);
-        let messages = spaces.zip(&self.arrivals).take(self.count);
-        messages.map(|(space, arrival)| (&space[..arrival.len], arrival))
+        let (passed, mut bytes) = self.passed;
+        let messages = spaces.zip(&self.arrivals).take(self.count).skip(passed);
+        messages.map(move |(space, arrival)| {
+            (&space[core::mem::take(&mut bytes)..arrival.len], arrival)
+        })
+    }
+
+    /// So many of [the messages](Self::messages) were looked at, and so many bytes of the next. The
+    /// rest stays, and there is a rest.
+    pub(crate) fn leave(&mut self, messages: usize, bytes: usize) {
+        let (passed, before) = self.passed;
+        self.passed = (passed + messages, if messages == 0 { before + bytes } else { bytes });
+        debug_assert!(self.passed.0 < self.count, "what is looked at is forgotten");
     }
 
     pub(crate) fn arrivals_mut(&mut self) -> &mut [Arrival] {
@@ -116,6 +130,13 @@ impl Inbox {
     /// Forgets them.
     pub(crate) fn clear(&mut self) {
         self.count = 0;
+        self.passed = (0, 0);
+    }
+
+    /// The last call brought nothing.
+    pub(crate) fn found_none(&mut self) {
+        self.clear();
+        self.was_full = false;
     }
 
     /// Whether another call may bring more.
@@ -190,4 +211,53 @@ pub(crate) fn force_buffer(_: BorrowedFd<'_>, _: bool, _: usize) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn steer_by_id(_: BorrowedFd<'_>, _: u16) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages of 3, 1 and 2 datagrams of two bytes, and the last is shorter.
+    fn inbox() -> Inbox {
+        let mut inbox = Inbox::new();
+        inbox.count = 3;
+        for (at, len) in [6, 2, 3].into_iter().enumerate() {
+            inbox.arrivals[at] = Arrival { len, stride: 2, ..Arrival::NONE };
+            for byte in 0..len {
+                let place = u8::try_from(16 * at + byte).expect("a few");
+                inbox.space[at * MESSAGE_BYTES_MAX + byte] = place;
+            }
+        }
+        inbox
+    }
+
+    /// The datagrams that are there, and where each begins.
+    fn datagrams(inbox: &Inbox) -> Vec<(Vec<u8>, (usize, usize))> {
+        let messages = inbox.messages().enumerate();
+        let cut = messages.flat_map(|(nth, (message, arrival))| {
+            let chunks = message.chunks(arrival.stride).enumerate();
+            chunks.map(move |(at, bytes)| (bytes.to_vec(), (nth, at * arrival.stride)))
+        });
+        cut.collect()
+    }
+
+    #[test]
+    fn what_is_left_begins_where_somebody_stopped() {
+        let whole: Vec<Vec<u8>> = datagrams(&inbox()).into_iter().map(|(bytes, _)| bytes).collect();
+        assert_eq!(whole.len(), 6);
+        for step in 1..6 {
+            let mut inbox = inbox();
+            let mut seen = Vec::new();
+            loop {
+                let rest = datagrams(&inbox);
+                seen.extend(rest.iter().take(step).map(|(bytes, _)| bytes.clone()));
+                let Some(&(_, (messages, bytes))) = rest.get(step) else { break };
+                inbox.leave(messages, bytes);
+                assert!(!inbox.is_empty());
+            }
+            assert_eq!(seen, whole, "{step} at a time");
+            inbox.clear();
+            assert!(inbox.is_empty() && datagrams(&inbox).is_empty());
+        }
+    }
 }

@@ -31,7 +31,7 @@ impl System for Plain {
     }
 
     fn recv(&mut self, socket: BorrowedFd<'_>, inbox: &mut Inbox) -> io::Result<()> {
-        inbox.count = 0;
+        (inbox.count, inbox.was_full) = (0, true);
         let space = &mut inbox.space[..MESSAGE_BYTES_MAX];
         let (_, len, source) = recvfrom(socket, space, RecvFlags::DONTWAIT)?;
         if let Some(source) = source.and_then(|source| source.try_into().ok()) {
