@@ -4,7 +4,10 @@ mod receive;
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
-use std::io::{self, IoSlice};
+use std::{
+    io::{self, IoSlice},
+    thread,
+};
 
 use super::{
     spin::Spin,
@@ -310,7 +313,8 @@ impl<E: Endpoint> Driver<E> {
                 self.spin.on_waited_in_vain();
                 return Ok(false);
             }
-            core::hint::spin_loop();
+            // The peer may be waiting for this very core.
+            thread::yield_now();
         }
     }
 

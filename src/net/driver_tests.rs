@@ -318,7 +318,7 @@ fn a_driver_is_woken_by_another_thread() {
             (0..3).for_each(|_| waker.wake());
         };
         let limit = driver.now() + Duration::from_mins(1);
-        let thread = std::thread::spawn(ring);
+        let thread = thread::spawn(ring);
         if before {
             thread.join().unwrap();
             driver.turn(&mut (), Some(limit)).unwrap();

@@ -223,7 +223,7 @@ impl Core {
         }
         let end = self.turned_at + self.spin.length();
         while self.turned_at < end {
-            core::hint::spin_loop();
+            std::thread::yield_now();
             if self.turn(reader) {
                 self.spin.on_met();
                 return true;
