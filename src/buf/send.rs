@@ -39,12 +39,16 @@ pub struct SendBuffer {
     headroom: usize,
     /// Whether slots leave as they lie: then bytes are taken slot by slot.
     aligned: bool,
+    /// Bytes that leave together best.
+    run_bytes: u64,
     /// Slots that were released from the front since the beginning.
     released: u64,
     /// The slot that the first byte which was never sent is in, counted from the beginning; at
     /// most the one after the last.
     cursor: u64,
     capacity_bytes: u64,
+    /// What of that is to be used.
+    held_max: u64,
     /// Where the next byte of the application goes.
     written: u64,
     /// The first byte that was never sent.
@@ -112,6 +116,9 @@ const FAR: u64 = 1 << 30;
 /// By how many bytes slots from there on are smaller, so that the packet has the same length.
 const FAR_BYTES: usize = 4;
 
+/// Bytes on their way beside which one byte of less than a run may wait.
+const FLYING_PER_SHORT: u64 = 4;
+
 impl SendBuffer {
     /// An empty buffer with slots of `slot_bytes` (at least one byte) that holds at most
     /// `capacity_bytes`. It takes no memory before the first write.
@@ -122,9 +129,11 @@ impl SendBuffer {
             slot_bytes: slot_bytes.max(1),
             headroom: 0,
             aligned: false,
+            run_bytes: 0,
             released: 0,
             cursor: 0,
             capacity_bytes,
+            held_max: u64::MAX,
             written: 0,
             next: 0,
             acked: RangeSet::new(usize::MAX),
@@ -145,6 +154,16 @@ impl SendBuffer {
     /// taken slot by slot, so that a short packet is not followed by slots in two pieces each.
     pub const fn set_aligned(&mut self, aligned: bool) {
         self.aligned = aligned;
+    }
+
+    /// So many bytes leave together best; see [`is_short`](Self::is_short).
+    pub const fn set_run_bytes(&mut self, run_bytes: u64) {
+        self.run_bytes = run_bytes;
+    }
+
+    /// From now on takes no more than makes so many bytes with what it holds, however many it could.
+    pub const fn set_held_max(&mut self, bytes: u64) {
+        self.held_max = bytes;
     }
 
     /// Slots from now on take `slot_bytes`.
@@ -225,7 +244,7 @@ impl SendBuffer {
 
     /// Bytes that may still be written.
     pub fn room(&self) -> u64 {
-        self.capacity_bytes.saturating_sub(self.written - self.base)
+        self.capacity_bytes.min(self.held_max).saturating_sub(self.written - self.base)
     }
 
     /// The next bytes to send, at most `len_max`: lost ones first, then new ones. They count as on
@@ -407,6 +426,16 @@ impl SendBuffer {
     /// Whether there is anything to send, new or again.
     pub fn is_pending(&self) -> bool {
         !self.lost.is_empty() || self.next < self.written
+    }
+
+    /// Whether what is unsent had better wait for more, if there is more to come: it is less than a packet,
+    /// or than a run, and little beside what is on its way, so that an ACK soon makes room for the rest.
+    pub fn is_short(&self) -> bool {
+        let (unsent, flying) = (self.written - self.next, self.next - self.base);
+        let open = self.slots.back().is_some_and(|slot| !slot.is_full() && slot.start <= self.next);
+        let run = unsent < self.run_bytes && unsent <= flying / FLYING_PER_SHORT;
+        let waits = unsent > 0 && flying > 0 && (open || run);
+        waits && self.aligned && self.lost.is_empty()
     }
 
     /// Whether there is anything to send again.
@@ -698,6 +727,49 @@ mod tests {
         assert_eq!(buffer.take_within(60, 40), None);
         buffer.lost(0..40);
         assert_eq!(buffer.take_within(60, 0), Some(0..40));
+    }
+
+    #[test]
+    fn little_waits_for_more_beside_much_that_is_on_its_way() {
+        let mut buffer = SendBuffer::new(10, 300).with_headroom(4);
+        buffer.set_aligned(true);
+        let slots = |buffer: &mut SendBuffer, count: usize| {
+            for _ in 0..count {
+                let whole = buffer.next_slot(u64::MAX).unwrap();
+                buffer.take_slot(&whole);
+            }
+        };
+        buffer.write(&[7; 95]);
+        assert!(!buffer.is_short(), "nothing is on its way");
+        slots(&mut buffer, 9);
+        assert!(buffer.is_short(), "less than a packet");
+        buffer.acked(0..90);
+        assert!(!buffer.is_short(), "no ACK comes that makes room");
+        buffer.write(&[7; 105]);
+        slots(&mut buffer, 9);
+        assert!(!buffer.is_short(), "two packets");
+        buffer.set_run_bytes(30);
+        assert!(buffer.is_short(), "less than a run, and less than a fourth of what flies");
+        buffer.acked(90..110);
+        assert!(!buffer.is_short(), "more than a fourth");
+        buffer.write(&[7; 5]);
+        slots(&mut buffer, 2);
+        assert!(buffer.is_short());
+        buffer.lost(110..120);
+        assert!(!buffer.is_short(), "what is lost does not wait");
+    }
+
+    #[test]
+    fn no_more_is_held_than_is_of_use() {
+        let mut buffer = SendBuffer::new(10, 100);
+        buffer.set_held_max(30);
+        assert_eq!((buffer.write(&[7; 50]), buffer.room()), (30, 0));
+        buffer.set_held_max(1000);
+        assert_eq!((buffer.write(&[7; 150]), buffer.room()), (70, 0));
+        buffer.set_held_max(30);
+        assert_eq!(buffer.take(80), Some(0..80));
+        buffer.acked(0..80);
+        assert_eq!(buffer.room(), 10);
     }
 
     #[test]

@@ -182,6 +182,7 @@ impl Connection {
         if !self.settled.lost.is_empty() {
             self.beginning.copies.on_loss(now);
         }
+        self.streams.on_window(self.recovery.controller().window());
         self.settle();
     }
 

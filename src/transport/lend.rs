@@ -23,9 +23,13 @@ use crate::{
     },
 };
 use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
 
 /// Bytes of one run at most: what one message of the system can hold.
 const RUN_BYTES_MAX: usize = 65_487;
+/// On paths with shorter round trips, an application that has more to say soon says it, and what is less
+/// than a run waits for that. On longer ones the path would be empty for that long.
+const NEAR: Duration = Duration::from_millis(1);
 
 /// Packets that lie in a stream, one behind the other.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +135,8 @@ impl Connection {
         }
         let bytes = self.recovery.pmtud().packet_bytes();
         self.streams.set_slot_bytes(slot_bytes(bytes));
+        let near = self.recovery.rtt().smoothed() < NEAR;
+        self.streams.set_run_bytes(if near { RUN_BYTES_MAX as u64 } else { 0 });
         self.paced_until = self.recovery.pace(now).err();
         self.paced_until.is_none()
     }

@@ -6,6 +6,9 @@ use crate::{
     wire::transport::StreamId,
 };
 
+/// Bytes that a stream may always hold, within its limit: a window may grow to this in a moment.
+pub(super) const HELD_MIN: u64 = 1 << 20;
+
 /// A slot that can leave next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NextSlot {
@@ -32,6 +35,18 @@ impl Streams {
         }
     }
 
+    /// The congestion window has become so wide. What waits behind it goes cold in the cache, and takes
+    /// memory: half of it is enough to go on with until an application hears that there is room.
+    pub(crate) const fn on_window(&mut self, window: u64) {
+        let held = window.saturating_add(window / 2);
+        self.held_max = if held > HELD_MIN { held } else { HELD_MIN };
+    }
+
+    /// So many bytes of a stream leave together best, from the next that leave on.
+    pub(crate) const fn set_run_bytes(&mut self, run_bytes: u64) {
+        self.run_bytes = run_bytes;
+    }
+
     /// The slot whose turn it is, if the next bytes to be sent are a whole one.
     pub(crate) fn next_slot(&mut self) -> Option<NextSlot> {
         if !self.lending {
@@ -40,6 +55,9 @@ impl Streams {
         let credit = self.credit();
         let id = *self.ready.values().find_map(|queue| queue.front())?;
         let stream = self.table.get_mut(&id)?;
+        if stream.send.is_waiting_for_more() {
+            return None;
+        }
         let new_to = stream.send.buffer().next().saturating_add(credit);
         let whole = stream.send.next_slot(new_to)?;
         Some(NextSlot { id, whole })
@@ -58,6 +76,7 @@ impl Streams {
         let credit = self.credit();
         let Some(stream) = self.table.get_mut(&next.id) else { return 0 };
         let half = &mut stream.send;
+        half.set_run_bytes(self.run_bytes);
         let new_to = half.buffer().next().saturating_add(credit);
         let (mut whole, len) = (next.whole.clone(), next.whole.payload_bytes());
         let mut count = 0;

@@ -57,7 +57,8 @@ impl Stream {
             return true;
         }
         if buffer.next() < buffer.written() {
-            return credit > 0 && buffer.next() < self.send.limit().get();
+            let window = credit > 0 && buffer.next() < self.send.limit().get();
+            return window && !self.send.is_waiting_for_more();
         }
         self.send.is_pending()
     }
@@ -117,7 +118,7 @@ impl Stream {
         contents: &mut Vec<Content>,
     ) -> Written {
         let new_to = self.send.buffer().next().saturating_add(credit);
-        while self.send.is_pending() {
+        while self.send.is_pending() && !self.send.is_waiting_for_more() {
             // Where the bytes begin is not known yet: lost ones are early, new ones late.
             let header = Frame::stream_header(id, self.send.buffer().next(), writer.room());
             let Some(len_max) = writer.room().checked_sub(header) else { return Written::Full };

@@ -39,6 +39,8 @@ pub struct SendHalf {
     stopped: Option<u64>,
     /// The application was refused room and wants to hear when there is some.
     wants_room: bool,
+    /// The application's last write did not fit: there is more to come.
+    has_more: bool,
     announcement: Announcement,
 }
 
@@ -60,6 +62,7 @@ impl SendHalf {
             state: State::Open,
             stopped: None,
             wants_room: false,
+            has_more: false,
             announcement: Announcement::None,
         }
     }
@@ -85,9 +88,8 @@ impl SendHalf {
     pub fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
         self.check_open()?;
         let taken = self.buffer.write(data);
-        if taken < data.len() {
-            self.wants_room = true;
-        }
+        self.has_more = taken < data.len();
+        self.wants_room |= self.has_more;
         if taken == 0 && !data.is_empty() { Err(WriteError::Blocked) } else { Ok(taken) }
     }
 
@@ -95,7 +97,7 @@ impl SendHalf {
     pub fn reserve(&mut self) -> Result<&mut [u8], WriteError> {
         self.check_open()?;
         if self.buffer.room() == 0 {
-            self.wants_room = true;
+            (self.wants_room, self.has_more) = (true, true);
             return Err(WriteError::Blocked);
         }
         Ok(self.buffer.reserve())
@@ -104,6 +106,7 @@ impl SendHalf {
     /// Makes the first `len` reserved bytes part of the stream.
     pub fn commit(&mut self, len: usize) {
         self.buffer.commit(len);
+        self.has_more = false;
     }
 
     /// The application has written everything.
@@ -258,6 +261,23 @@ impl SendHalf {
     fn announces(&self) -> bool {
         let pending = self.announcement == Announcement::Pending;
         pending && self.state == State::Open && self.buffer.next() == 0
+    }
+
+    /// Whether the rest of what was written waits for more ([`SendBuffer::is_short`]): the application
+    /// has more, for which an ACK makes room that is on its way. What an application leaves behind that
+    /// does not go on leaves with that ACK.
+    pub fn is_waiting_for_more(&self) -> bool {
+        self.has_more && self.state == State::Open && self.buffer.is_short()
+    }
+
+    /// Takes no more than makes so many bytes with what it holds; see [`SendBuffer::set_held_max`].
+    pub const fn set_held_max(&mut self, bytes: u64) {
+        self.buffer.set_held_max(bytes);
+    }
+
+    /// So many bytes leave together best.
+    pub const fn set_run_bytes(&mut self, run_bytes: u64) {
+        self.buffer.set_run_bytes(run_bytes);
     }
 
     /// Whether a reset or a hint about the limit has to be told.

@@ -14,6 +14,7 @@ use core::time::Duration;
 
 use super::{
     OpenError, ReadError, RecvHalf, SendHalf, StreamEvent, StreamFault, StreamLimits, WriteError,
+    lend::HELD_MIN,
     pair::{CONTROL_BYTES, Stream, Written, put},
 };
 use crate::{
@@ -33,6 +34,10 @@ pub struct Streams {
     limits: StreamLimits,
     acceptor: bool,
     pub(super) slot_bytes: usize,
+    /// Bytes of a stream that leave together best.
+    pub(super) run_bytes: u64,
+    /// Bytes that a stream holds at most, within its limit.
+    pub(super) held_max: u64,
     /// Whether slots may leave as they lie.
     pub(super) lending: bool,
     /// Boxed, since a node of the map has room for eleven.
@@ -72,6 +77,8 @@ impl Streams {
             limits,
             acceptor,
             slot_bytes,
+            run_bytes: 0,
+            held_max: HELD_MIN,
             lending: false,
             table: BTreeMap::new(),
             ready: BTreeMap::new(),
@@ -151,6 +158,7 @@ impl Streams {
     /// Writes to a stream; see [`SendHalf::write`].
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let stream = self.table.get_mut(&id).ok_or(WriteError::Unknown)?;
+        stream.send.set_held_max(self.held_max);
         let taken = stream.send.write(data)?;
         self.enqueue(id);
         Ok(taken)
@@ -158,7 +166,9 @@ impl Streams {
 
     /// Room in a stream for the next bytes in their final place.
     pub fn reserve(&mut self, id: StreamId) -> Result<&mut [u8], WriteError> {
-        self.table.get_mut(&id).ok_or(WriteError::Unknown)?.send.reserve()
+        let stream = self.table.get_mut(&id).ok_or(WriteError::Unknown)?;
+        stream.send.set_held_max(self.held_max);
+        stream.send.reserve()
     }
 
     /// Makes the first `len` reserved bytes part of the stream.
@@ -325,12 +335,18 @@ impl Streams {
             Content::Stream { id, bytes, fin } => {
                 let Some(stream) = self.table.get_mut(id) else { return };
                 let before = stream.send.is_finished();
+                let waiting = stream.send.is_waiting_for_more();
+                stream.send.set_held_max(self.held_max);
                 stream.send.on_acked(bytes.clone(), *fin);
+                let goes = waiting && !stream.send.is_waiting_for_more();
                 if stream.send.take_writable() {
                     self.events.push_back(StreamEvent::Writable(*id));
                 }
                 if stream.send.is_finished() && !before {
                     self.events.push_back(StreamEvent::Finished(*id));
+                }
+                if goes {
+                    self.enqueue(*id);
                 }
                 self.remove_if_over(*id);
             }
@@ -382,7 +398,7 @@ impl Streams {
         }
         let credit = self.credit();
         let Some(stream) = self.table.get_mut(&id) else { return };
-        if stream.queued || !stream.send.is_pending() {
+        if stream.queued || !stream.send.is_pending() || stream.send.is_waiting_for_more() {
             return;
         }
         if stream.is_sendable(credit) {
@@ -515,7 +531,7 @@ impl Streams {
         stream.queued = false;
         if stream.is_held_up() {
             stream.send.limit_mut().on_blocked();
-        } else if stream.send.is_pending() {
+        } else if stream.send.is_pending() && !stream.send.is_waiting_for_more() {
             self.send_limit.on_blocked();
         }
         self.tell(id);

@@ -325,3 +325,33 @@ fn stop_and_reset_meet() {
     assert!(pair.a.is_empty() && pair.b.is_empty());
     assert_eq!(pair.a.poll_event(), Some(StreamEvent::Stopped(id, 42)));
 }
+
+/// What an application was refused room for makes a better packet of what is there.
+#[test]
+fn a_rest_waits_for_more_until_all_else_has_arrived() {
+    let limits = StreamLimits { send_buffer_bytes: 250, ..LIMITS };
+    for goes_on in [false, true] {
+        let mut a = Streams::new(limits, false, 100);
+        a.on_params(500, 300, 4);
+        a.set_lending(true);
+        let id = a.open(0).unwrap();
+        assert_eq!(a.write(id, &[7; 250]), Ok(250));
+        let (_, first) = packet(&mut a, 130).unwrap();
+        assert!(a.has_data(), "the application has not said that there is more");
+        assert_eq!(a.write(id, b"more"), Err(WriteError::Blocked));
+        let (_, second) = packet(&mut a, 130).unwrap();
+        assert!(!a.has_data() && packet(&mut a, 130).is_none(), "half a packet waits");
+        assert!(!a.has_control(), "and no window is blamed");
+        settle(&mut a, &first, true);
+        assert!(!a.has_data(), "there is room now");
+        if goes_on {
+            assert_eq!(a.write(id, &[8; 20]), Ok(20), "all that it has");
+        } else {
+            settle(&mut a, &second, true);
+        }
+        assert!(a.has_data());
+        let (_, rest) = packet(&mut a, 130).unwrap();
+        let bytes: u64 = rest.iter().map(Content::stream_bytes).sum();
+        assert_eq!(bytes, if goes_on { 70 } else { 50 });
+    }
+}
