@@ -47,8 +47,8 @@ pub struct SendBuffer {
     /// most the one after the last.
     cursor: u64,
     capacity_bytes: u64,
-    /// What of that is to be used.
-    held_max: u64,
+    /// Bytes that were never sent, at most.
+    unsent_max: u64,
     /// Where the next byte of the application goes.
     written: u64,
     /// The first byte that was never sent.
@@ -133,7 +133,7 @@ impl SendBuffer {
             released: 0,
             cursor: 0,
             capacity_bytes,
-            held_max: u64::MAX,
+            unsent_max: u64::MAX,
             written: 0,
             next: 0,
             acked: RangeSet::new(usize::MAX),
@@ -161,9 +161,10 @@ impl SendBuffer {
         self.run_bytes = run_bytes;
     }
 
-    /// From now on takes no more than makes so many bytes with what it holds, however many it could.
-    pub const fn set_held_max(&mut self, bytes: u64) {
-        self.held_max = bytes;
+    /// From now on takes no more than makes so many bytes with those that were never sent, however many
+    /// it could hold.
+    pub const fn set_unsent_max(&mut self, bytes: u64) {
+        self.unsent_max = bytes;
     }
 
     /// Slots from now on take `slot_bytes`.
@@ -244,7 +245,9 @@ impl SendBuffer {
 
     /// Bytes that may still be written.
     pub fn room(&self) -> u64 {
-        self.capacity_bytes.min(self.held_max).saturating_sub(self.written - self.base)
+        let (held, unsent) = (self.written - self.base, self.written - self.next);
+        let room = self.capacity_bytes.saturating_sub(held);
+        room.min(self.unsent_max.saturating_sub(unsent))
     }
 
     /// The next bytes to send, at most `len_max`: lost ones first, then new ones. They count as on
@@ -436,6 +439,11 @@ impl SendBuffer {
         let run = unsent < self.run_bytes && unsent <= flying / FLYING_PER_SHORT;
         let waits = unsent > 0 && flying > 0 && (open || run);
         waits && self.aligned && self.lost.is_empty()
+    }
+
+    /// The first bytes to send again.
+    pub fn first_lost(&self) -> Option<Range<u64>> {
+        self.lost.first()
     }
 
     /// Whether there is anything to send again.
@@ -760,15 +768,18 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_held_than_is_of_use() {
+    fn no_more_waits_than_is_of_use() {
         let mut buffer = SendBuffer::new(10, 100);
-        buffer.set_held_max(30);
+        buffer.set_unsent_max(30);
         assert_eq!((buffer.write(&[7; 50]), buffer.room()), (30, 0));
-        buffer.set_held_max(1000);
+        buffer.set_unsent_max(1000);
         assert_eq!((buffer.write(&[7; 150]), buffer.room()), (70, 0));
-        buffer.set_held_max(30);
+        buffer.set_unsent_max(30);
         assert_eq!(buffer.take(80), Some(0..80));
-        buffer.acked(0..80);
+        assert_eq!(buffer.room(), 0, "all that it can hold is held");
+        buffer.acked(40..80);
+        assert_eq!(buffer.room(), 0, "the first bytes are not acknowledged");
+        buffer.acked(0..40);
         assert_eq!(buffer.room(), 10);
     }
 

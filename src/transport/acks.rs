@@ -33,7 +33,12 @@ pub struct Acks {
     /// Packets to be acknowledged since the last ACK.
     waiting: u64,
     deadline: Option<Instant>,
+    /// The number whose arrival lets the sender take for lost what is missing before it; 0 for none.
+    proof: u64,
 }
+
+/// Packets after a missing one that show it to be lost (RFC 9002 section 6.1.1).
+const PACKET_THRESHOLD: u64 = 3;
 
 impl Acks {
     /// How far behind the highest number a packet may come and still be told from a copy. A window
@@ -53,6 +58,7 @@ impl Acks {
             ecn: EcnCounts { ect0: 0, ect1: 0, ce: 0 },
             waiting: 0,
             deadline: None,
+            proof: 0,
         }
     }
 
@@ -71,7 +77,16 @@ impl Acks {
             Ecn::Ect1 => self.ecn.ect1 += 1,
             Ecn::Ce => self.ecn.ce += 1,
         }
-        let in_order = self.largest.is_none_or(|(largest, _)| number == largest + 1);
+        let expected = self.largest.map_or(number, |(largest, _)| largest + 1);
+        let in_order = number == expected;
+        let proves = self.proof > 0 && number >= self.proof && {
+            let missing = self.proof - PACKET_THRESHOLD;
+            self.proof = 0;
+            !self.is_copy(missing)
+        };
+        if number > expected {
+            self.proof = number + PACKET_THRESHOLD - 1;
+        }
         if self.largest.is_none_or(|(largest, _)| number > largest) {
             self.largest = Some((number, now));
         }
@@ -81,8 +96,8 @@ impl Acks {
         self.waiting += 1;
         let deadline = *self.deadline.get_or_insert(now + self.policy.delay_max);
         // A gap, a late packet, and congestion are news that the sender should have at once
-        // (13.2.1).
-        if !in_order || ecn == Ecn::Ce || self.waiting >= self.policy.threshold {
+        // (13.2.1), and so is what makes a loss of a gap.
+        if !in_order || proves || ecn == Ecn::Ce || self.waiting >= self.policy.threshold {
             self.deadline = Some(deadline.min(now));
         }
     }
@@ -161,6 +176,8 @@ impl Acks {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn acks() -> Acks {
@@ -169,6 +186,25 @@ mod tests {
 
     const fn at(ms: u64) -> Instant {
         Instant::from_nanos(ms * 1_000_000)
+    }
+
+    /// However few ACKs the sender wants: what is missing is reported when it is found missing, and
+    /// again when the sender may take it for lost.
+    #[test]
+    fn a_gap_is_news_twice() {
+        let mut acks = Acks::new(AckPolicy { threshold: 100, ..acks().policy });
+        let due: Vec<u64> = [0, 1, 3, 4, 5, 6, 7, 9, 10, 12, 13, 14, 15]
+            .into_iter()
+            .filter(|&number| {
+                acks.on_packet(at(0), number, true, Ecn::NotEct);
+                let due = acks.deadline() == Some(at(0));
+                if due {
+                    acks.on_sent();
+                }
+                due
+            })
+            .collect();
+        assert_eq!(due, [3, 5, 9, 12, 14], "packet 8 counts as lost by 12 as well");
     }
 
     #[test]

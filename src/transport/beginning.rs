@@ -25,6 +25,8 @@ use crate::{
 const TICKETS_MAX: u32 = 8;
 /// Room for a ticket frame.
 const TICKET_FRAME_MAX: usize = 2 + COOKIE_BYTES_MAX;
+/// Packets on their way up to which they leave once more when one of them was lost before.
+const COPIED_PACKETS_MAX: u64 = 3;
 /// The copies of a flight that may be asked for.
 pub(super) const COPIES_MAX: u8 = 4;
 
@@ -190,7 +192,7 @@ impl Connection {
     pub(super) fn send_copies(&mut self, now: Instant) {
         while let Some(due) = self.beginning.copies.take_due(now) {
             let bytes = self.recovery.in_flight_bytes();
-            let little = bytes <= self.config.packet_bytes as u64;
+            let little = bytes <= COPIED_PACKETS_MAX * self.recovery.pmtud().packet_bytes() as u64;
             if bytes > 0 && (due == Due::Flight || little) {
                 self.repeat_oldest(usize::MAX);
             }

@@ -37,7 +37,7 @@ pub(super) struct Copies {
 pub(super) enum Due {
     /// A copy of the flight.
     Flight,
-    /// A copy of what was lost, as far as one packet holds it with all else that is on its way.
+    /// A copy of what was lost, if no more than a few packets are on their way.
     Lost,
 }
 

@@ -301,7 +301,7 @@ impl Connection {
             return len;
         }
         if !repair {
-            self.write_ack(now, &mut writer);
+            self.write_ack(now, plan, &mut writer);
         }
         if plan == Plan::Answer {
             return self.write_answer(now, writer);
@@ -406,8 +406,12 @@ impl Connection {
         len
     }
 
-    fn write_ack(&mut self, now: Instant, writer: &mut Writer<'_>) {
-        if self.acks.is_owed() {
+    /// Writes the ACK that is owed, unless what is to be sent again would be cut in two for it: the rest
+    /// would be a packet more that can be lost, and something waits for it already.
+    fn write_ack(&mut self, now: Instant, plan: Plan, writer: &mut Writer<'_>) {
+        let again = self.streams.resend_bytes(writer.room()).filter(|_| plan == Plan::Data);
+        let cuts = again.is_some_and(|bytes| bytes + ACK_ROOM > writer.room());
+        if self.acks.is_owed() && !cuts {
             self.write_report(now, writer);
         }
     }
@@ -484,6 +488,8 @@ impl Connection {
 
 /// Features that this side agrees to.
 const SUPPORTED: Features = Features(0);
+/// Room for an ACK of some ranges.
+const ACK_ROOM: usize = 48;
 /// Room for frames without which a packet is not worth its header.
 const MIN_ROOM: usize = 64;
 

@@ -50,7 +50,7 @@ fn marks_in_place_of_losses() {
 /// BBR keeps its queue short without marks, and the factor of two that CUBIC gains from them is not to
 /// be had. What it does gain shows where marks come before its own measure of a queue does, on a path
 /// that marks what waits behind 8 kB: the queue is shorter by more than a quarter, for which it pays no
-/// more than CUBIC does.
+/// more than CUBIC does, to a hundredth.
 #[test]
 fn marks_shorten_the_queue_of_bbr() {
     let marking = format!("{BASE},mark=8kB");
@@ -60,7 +60,8 @@ fn marks_shorten_the_queue_of_bbr() {
     assert!(marked.ce_packets > 0 && plain.ce_packets == 0);
     assert_eq!(marked.recovery.lost_packets, 0);
     assert!(with * 4 <= without * 3, "{with:?} with marks, {without:?} without");
-    assert!(marked.recovery.delivered_bytes >= cubic.recovery.delivered_bytes);
+    let delivered = [marked, cubic].map(|stats| stats.recovery.delivered_bytes);
+    assert!(delivered[0] * 100 >= delivered[1] * 99, "{delivered:?}");
 }
 
 /// The mean delay in the queue from the first second to the fifteenth.

@@ -24,8 +24,6 @@ use crate::role::{
     CHUNK, Done, Meter, PING, SenderClock, Work, rss, tell, tell_address, tell_rounds,
 };
 
-/// Short round trips want small windows, which stay in the cache.
-const WINDOW: u64 = 512 << 10;
 /// How long connections are left alone before it is looked at what they hold.
 const SILENCE: Duration = Duration::from_secs(1);
 pub const SOCKET_BUFFER: usize = 4 << 20;
@@ -36,7 +34,6 @@ pub fn config(contender: &str, work: Work) -> HostConfig {
     if let Work::Connections(_) = work {
         connection.packet_bytes = 1472;
     }
-    connection.streams = connection.streams.with_windows(WINDOW);
     connection.rtt_initial = Duration::from_millis(20);
     let usual = HostConfig::default();
     HostConfig {

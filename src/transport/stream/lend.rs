@@ -6,8 +6,8 @@ use crate::{
     wire::transport::StreamId,
 };
 
-/// Bytes that a stream may always hold, within its limit: a window may grow to this in a moment.
-pub(super) const HELD_MIN: u64 = 1 << 20;
+/// Bytes of a stream that may always wait, within its limit: a window may grow to this in a moment.
+pub(super) const UNSENT_MIN: u64 = 512 << 10;
 
 /// A slot that can leave next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ impl Streams {
     /// The congestion window has become so wide. What waits behind it goes cold in the cache, and takes
     /// memory: half of it is enough to go on with until an application hears that there is room.
     pub(crate) const fn on_window(&mut self, window: u64) {
-        let held = window.saturating_add(window / 2);
-        self.held_max = if held > HELD_MIN { held } else { HELD_MIN };
+        let half = window / 2;
+        self.unsent_max = if half > UNSENT_MIN { half } else { UNSENT_MIN };
     }
 
     /// So many bytes of a stream leave together best, from the next that leave on.

@@ -270,9 +270,9 @@ impl SendHalf {
         self.has_more && self.state == State::Open && self.buffer.is_short()
     }
 
-    /// Takes no more than makes so many bytes with what it holds; see [`SendBuffer::set_held_max`].
-    pub const fn set_held_max(&mut self, bytes: u64) {
-        self.buffer.set_held_max(bytes);
+    /// Lets no more bytes wait; see [`SendBuffer::set_unsent_max`].
+    pub const fn set_unsent_max(&mut self, bytes: u64) {
+        self.buffer.set_unsent_max(bytes);
     }
 
     /// So many bytes leave together best.

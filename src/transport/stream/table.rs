@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use super::{
     OpenError, ReadError, RecvHalf, SendHalf, StreamEvent, StreamFault, StreamLimits, WriteError,
-    lend::HELD_MIN,
+    lend::UNSENT_MIN,
     pair::{CONTROL_BYTES, Stream, Written, put},
 };
 use crate::{
@@ -36,8 +36,8 @@ pub struct Streams {
     pub(super) slot_bytes: usize,
     /// Bytes of a stream that leave together best.
     pub(super) run_bytes: u64,
-    /// Bytes that a stream holds at most, within its limit.
-    pub(super) held_max: u64,
+    /// Bytes of a stream that wait at most, within its limit.
+    pub(super) unsent_max: u64,
     /// Whether slots may leave as they lie.
     pub(super) lending: bool,
     /// Boxed, since a node of the map has room for eleven.
@@ -78,7 +78,7 @@ impl Streams {
             acceptor,
             slot_bytes,
             run_bytes: 0,
-            held_max: HELD_MIN,
+            unsent_max: UNSENT_MIN,
             lending: false,
             table: BTreeMap::new(),
             ready: BTreeMap::new(),
@@ -158,16 +158,24 @@ impl Streams {
     /// Writes to a stream; see [`SendHalf::write`].
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let stream = self.table.get_mut(&id).ok_or(WriteError::Unknown)?;
-        stream.send.set_held_max(self.held_max);
+        stream.send.set_unsent_max(self.unsent_max);
         let taken = stream.send.write(data)?;
         self.enqueue(id);
         Ok(taken)
     }
 
+    /// How long the frame is of what is to be sent again next, in a packet with so much room.
+    pub(crate) fn resend_bytes(&self, room: usize) -> Option<usize> {
+        let id = *self.ready.values().find_map(|queue| queue.front())?;
+        let lost = self.table.get(&id)?.send.buffer().first_lost()?;
+        let len = usize::try_from(lost.end - lost.start).unwrap_or(usize::MAX);
+        Some(Frame::stream_header(id, lost.start, room).saturating_add(len))
+    }
+
     /// Room in a stream for the next bytes in their final place.
     pub fn reserve(&mut self, id: StreamId) -> Result<&mut [u8], WriteError> {
         let stream = self.table.get_mut(&id).ok_or(WriteError::Unknown)?;
-        stream.send.set_held_max(self.held_max);
+        stream.send.set_unsent_max(self.unsent_max);
         stream.send.reserve()
     }
 
@@ -336,7 +344,7 @@ impl Streams {
                 let Some(stream) = self.table.get_mut(id) else { return };
                 let before = stream.send.is_finished();
                 let waiting = stream.send.is_waiting_for_more();
-                stream.send.set_held_max(self.held_max);
+                stream.send.set_unsent_max(self.unsent_max);
                 stream.send.on_acked(bytes.clone(), *fin);
                 let goes = waiting && !stream.send.is_waiting_for_more();
                 if stream.send.take_writable() {
