@@ -46,7 +46,7 @@ fn tcp_is_measured_beside_and_every_option_is_told() {
         assert_eq!(bytes(options, name), value);
     }
     assert_eq!(options["direction"], "upload");
-    assert_eq!(options["congestion"], "cubic");
+    assert_eq!(options["congestion"], "bbr");
     assert_eq!((options["plain"].as_bool(), options["spin_us"].as_f64()), (Some(false), Some(0.0)));
     let results = of(&events, "result");
     let names: Vec<_> = results.iter().map(|result| result["transport"].as_str()).collect();

@@ -260,27 +260,27 @@
 //! <!-- run: rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7 -->
 //! ```text
 //! $ rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7
-//! intact: 100,000 of 100,000 bytes delivered in 0.131 s of virtual time, BLAKE3 equal
-//! goodput     6.13 Mbit/s, 0.063 of the 97.26 Mbit/s that the link's rate and loss leave
-//! packets     92 sent, 19 received; the link lost 1 of those sent, and its queue dropped 0
-//! losses      1 found, 0 of them by mistake; 1,175 bytes sent again
+//! intact: 100,000 of 100,000 bytes delivered in 0.129 s of virtual time, BLAKE3 equal
+//! goodput     6.19 Mbit/s, 0.064 of the 97.26 Mbit/s that the link's rate and loss leave
+//! packets     92 sent, 21 received; the link lost 1 of those sent, and its queue dropped 0
+//! losses      1 found, 0 of them by mistake; 2,350 bytes sent again
 //! window      236,897 bytes, cut 1 times, 0 of these taken back; 0 probe timeouts
-//! round trip  50.249 ms smoothed, 50.075 ms at least
-//! limited by  application 0.094 s, congestion 0.050 s, pacing 0.011 s
+//! round trip  50.238 ms smoothed, 50.075 ms at least
+//! limited by  application 0.114 s, congestion 0.050 s, pacing 0.011 s
 //! seed 7
 //! ```
 //!
 //! <!-- run: rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7 --remembered --repair 10 -->
 //! ```text
 //! $ rdtp run transport --bytes 100kB --start-window 128KiB --link loss=2%,delay=25ms,rate=100mbit --seed 7 --remembered --repair 10
-//! intact: 100,000 of 100,000 bytes delivered in 0.077 s of virtual time, BLAKE3 equal
-//! goodput     10.43 Mbit/s, 0.109 of the 95.64 Mbit/s that the link's rate and loss leave
-//! packets     102 sent, 53 received; the link lost 3 of those sent, and its queue dropped 0
-//! losses      3 found, 0 of them by mistake; 3,189 bytes sent again
-//! window      236,615 bytes, cut 1 times, 0 of these taken back; 0 probe timeouts
-//! round trip  50.169 ms smoothed, 50.009 ms at least
+//! intact: 100,000 of 100,000 bytes delivered in 0.092 s of virtual time, BLAKE3 equal
+//! goodput     8.66 Mbit/s, 0.091 of the 95.57 Mbit/s that the link's rate and loss leave
+//! packets     103 sent, 56 received; the link lost 5 of those sent, and its queue dropped 0
+//! losses      5 found, 0 of them by mistake; 5,305 bytes sent again
+//! window      226,540 bytes, cut 1 times, 0 of these taken back; 0 probe timeouts
+//! round trip  50.103 ms smoothed, 50.010 ms at least
 //! repair      1 packets
-//! limited by  application 0.082 s, pacing 0.019 s
+//! limited by  application 0.111 s, pacing 0.019 s
 //! seed 7
 //! ```
 //!

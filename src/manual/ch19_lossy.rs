@@ -11,9 +11,9 @@
 //! <!-- run: rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller cubic | head -4 -->
 //! ```text
 //! $ rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller cubic | head -4
-//! intact: 2,486,318 of 2,486,318 bytes delivered in 5.263 s of virtual time, BLAKE3 equal
-//! goodput     3.78 Mbit/s, 0.194 of the 19.46 Mbit/s that the link's rate and loss leave
-//! packets     1,746 sent, 687 received; the link lost 18 of those sent, and its queue dropped 0
+//! intact: 2,438,420 of 2,438,420 bytes delivered in 5.180 s of virtual time, BLAKE3 equal
+//! goodput     3.77 Mbit/s, 0.194 of the 19.45 Mbit/s that the link's rate and loss leave
+//! packets     1,716 sent, 715 received; the link lost 18 of those sent, and its queue dropped 0
 //! losses      18 found, 0 of them by mistake; 26,046 bytes sent again
 //! ```
 //!
@@ -39,8 +39,8 @@
 //! <!-- run: rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller newreno | head -2 -->
 //! ```text
 //! $ rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller newreno | head -2
-//! intact: 1,976,516 of 1,976,516 bytes delivered in 5.333 s of virtual time, BLAKE3 equal
-//! goodput     2.97 Mbit/s, 0.152 of the 19.45 Mbit/s that the link's rate and loss leave
+//! intact: 1,992,528 of 1,992,528 bytes delivered in 5.371 s of virtual time, BLAKE3 equal
+//! goodput     2.97 Mbit/s, 0.153 of the 19.45 Mbit/s that the link's rate and loss leave
 //! ```
 //!
 //! CUBIC does better where windows are large, and at twelve packets it does what NewReno does. Ten times
@@ -78,10 +78,10 @@
 //! <!-- run: rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller bbr | head -4 -->
 //! ```text
 //! $ rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller bbr | head -4
-//! intact: 11,642,048 of 11,642,048 bytes delivered in 5.208 s of virtual time, BLAKE3 equal
-//! goodput     17.88 Mbit/s, 0.919 of the 19.46 Mbit/s that the link's rate and loss leave
-//! packets     8,208 sent, 1,130 received; the link lost 83 of those sent, and its queue dropped 69
-//! losses      152 found, 0 of them by mistake; 219,944 bytes sent again
+//! intact: 11,849,158 of 11,849,158 bytes delivered in 5.239 s of virtual time, BLAKE3 equal
+//! goodput     18.09 Mbit/s, 0.930 of the 19.46 Mbit/s that the link's rate and loss leave
+//! packets     8,370 sent, 1,301 received; the link lost 85 of those sent, and its queue dropped 84
+//! losses      168 found, 0 of them by mistake; 243,035 bytes sent again
 //! ```
 //!
 //! <!-- svg: rdtp run transport --link loss=1%,delay=25ms,rate=20mbit,queue=125kB --duration 3s --seed 1 --controller bbr --plot FIGURE -->
@@ -112,8 +112,8 @@
 //! <!-- run: rdtp run transport --link loss=20%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller bbr-lossy | head -2 -->
 //! ```text
 //! $ rdtp run transport --link loss=20%,delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller bbr-lossy | head -2
-//! intact: 9,505,802 of 9,505,802 bytes delivered in 5.530 s of virtual time, BLAKE3 equal
-//! goodput     13.75 Mbit/s, 0.865 of the 15.89 Mbit/s that the link's rate and loss leave
+//! intact: 9,816,971 of 9,816,971 bytes delivered in 5.428 s of virtual time, BLAKE3 equal
+//! goodput     14.47 Mbit/s, 0.910 of the 15.89 Mbit/s that the link's rate and loss leave
 //! ```
 //!
 //! It is no default, since on a line that is shared it is unfair to those who take every loss to heart.
@@ -125,12 +125,10 @@
 //!
 //! | what | reached | wanted | why, and what was tried |
 //! |---|---|---|---|
-//! | 20 Mbit/s, 200 ms, 1 % loss, 10 s | 0.872 of the limit | 0.88 | Startup doubles once a round trip: from 12 kB to the 500 kB that the path holds takes six, and in a transfer of fifty that is most of what is missing. Six other gains gave 0.861 to 0.873, the faster ones with a longer queue |
-//! | lossy-link mode at 5 % loss | 0.949 | 0.95 | a tenth of a percent; at all other rates it is reached |
+//! | 20 Mbit/s, 200 ms, 1 % loss, 10 s | 0.865 of the limit | 0.88 | Startup doubles once a round trip: from 12 kB to the 500 kB that the path holds takes six, and in a transfer of fifty that is most of what is missing. Six other gains gave 0.861 to 0.873, the faster ones with a longer queue |
 //! | 8 flows that begin within a second | Jain's index 0.600 at worst, median 0.923 | 0.95 | who begins in a full queue takes its delay for the path's, and so believes that the path holds more. Nine settings gave 0.379 to 0.795, and none of them held in the other rows |
 //! | 2 such flows | 0.938 at worst, median 0.973 | 0.95 | the same |
 //! | beside one flow of CUBIC | one of eight seeds at 0.322 | 0.35 | following CUBIC's window in four ways gave medians of 0.40 to 0.57 |
-//! | 100 kB to a stranger at 2 % loss (`tails_sim`) | p50 131, p95 181 ms | 130, 155 | losses in the last flight; with repair packets it is 87 and 136, but these are off by default |
 //!
 //! The first row, drawn: the window doubles once a round trip, five times a second, and for as long as it
 //! does the line stands half empty. Whoever has been there before begins with what the path bore then
@@ -139,9 +137,14 @@
 //! <!-- svg: rdtp run transport --link loss=1%,delay=100ms,rate=20mbit,queue=500kB --duration 4s --seed 1 --controller bbr --plot FIGURE -->
 #![doc = include_str!("figures/lossy-long.svg")]
 //!
-//! One that was missed is reached since: with losses in bursts BBR had 0.939 of the limit, and has 0.958.
-//! It allowed for chance as if every packet were lost for itself. Losses that come by the handful spread
-//! wider, by the size of the handful, and rounds that chance had made bad were taken for the flow's fault.
+//! Some that were missed are reached since. With losses in bursts BBR had 0.939 of the limit, and has
+//! 0.959: it allowed for chance as if every packet were lost for itself, but losses that come by the
+//! handful spread wider, by the size of the handful, and rounds that chance had made bad were taken for the
+//! flow's fault. And 100 kB to a stranger at 2 % loss (`tails_sim`) took 131 ms, in 95 of 100 cases up to
+//! 181; now it is 130 and 142. Three small things were in the way, all at the end, where nothing follows
+//! that would show a loss. The receiver reported a gap when it saw it, but not when the third packet behind
+//! it made a loss of it. An ACK in the same packet cut what was sent again in two, and either half can be
+//! lost. And only a single packet was sent once more to be sure; now it is up to three.
 //!
 //! # Exercise
 //!
@@ -153,13 +156,13 @@
 //! <!-- run: rdtp run transport --link delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller cubic | grep 'round trip' -->
 //! ```text
 //! $ rdtp run transport --link delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller cubic | grep 'round trip'
-//! round trip  84.712 ms smoothed, 50.509 ms at least
+//! round trip  84.169 ms smoothed, 50.494 ms at least
 //! ```
 //!
 //! <!-- run: rdtp run transport --link delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller bbr | grep 'round trip' -->
 //! ```text
 //! $ rdtp run transport --link delay=25ms,rate=20mbit,queue=125kB --duration 5s --seed 1 --controller bbr | grep 'round trip'
-//! round trip  55.698 ms smoothed, 50.494 ms at least
+//! round trip  53.568 ms smoothed, 50.494 ms at least
 //! ```
 //!
 //! The queue holds 125 kB, which take 50 ms to leave. CUBIC learns that it was too much when the queue

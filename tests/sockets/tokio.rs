@@ -7,7 +7,7 @@ use core::{
 };
 use std::{
     io::{ErrorKind, Read, Write},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
 };
 
@@ -141,12 +141,17 @@ fn two_streams(bulk: usize) -> (std::net::SocketAddr, thread::JoinHandle<()>) {
             stream.read_exact(&mut said).unwrap();
             assert_eq!(said, [name]);
         }
+        let (half, is_under_way) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| {
-                (&first).write_all(&bytes(bulk)).unwrap();
+                let bytes = bytes(bulk);
+                let (early, late) = bytes.split_at(bulk / 2);
+                (&first).write_all(early).unwrap();
+                half.send(()).unwrap();
+                (&first).write_all(late).unwrap();
                 first.finish().unwrap();
             });
-            thread::sleep(Duration::from_millis(10));
+            is_under_way.recv().unwrap();
             (&second).write_all(&bytes(5000)).unwrap();
             second.finish().unwrap();
         });

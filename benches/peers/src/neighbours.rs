@@ -24,6 +24,7 @@ use std::{
 use rdtp::{net::Stream, transport::host::CookiePolicy, wire::transport};
 
 use crate::{
+    rdt::config,
     role::{CHUNK, Done, Work, cpu, tell_address},
     stream::{connection, listener},
 };
@@ -37,6 +38,9 @@ const BUNCH: u32 = 10;
 const SLICE: Duration = Duration::from_millis(200);
 /// After a change, before it counts.
 const SETTLE: Duration = Duration::from_millis(30);
+/// Windows and buffers of the server: what fills those of a neighbour who never reads is to be gone after
+/// a moment of its slice, as it is for one who stays.
+const WINDOW: u64 = 512 << 10;
 /// What a stream is for, in its first byte: to be read, or to be written to without end.
 const BULK: u8 = b'b';
 const THIRSTY: u8 = b't';
@@ -50,7 +54,7 @@ pub fn table(pairs: usize) -> Done {
         "\nneighbours: one bulk transfer in datagrams of 1472 bytes through `Stream`; its neighbour comes \
          and goes\nin slices of {} ms, without, with, with, without; {pairs} pairs. The flooder sends {} \
          opens a second in all\nslices: to the server, and in those without to a socket that nobody \
-         reads\n",
+         reads. The server\nhas windows of 512 KiB.\n",
         SLICE.as_millis(),
         FLOOD_PER_SECOND,
     );
@@ -216,7 +220,10 @@ fn obey(mut act: impl FnMut(&str) -> Done<String>) -> Done {
 
 pub fn server() -> Done {
     static BYTES: AtomicU64 = AtomicU64::new(0);
-    let listener = listener(WHAT, WORK).cookies(CookiePolicy::Above(256)).bind("127.0.0.1:0")?;
+    let mut transport = config(WHAT, WORK).connection;
+    transport.streams = transport.streams.with_windows(WINDOW);
+    let builder = listener(WHAT, WORK).transport(transport);
+    let listener = builder.cookies(CookiePolicy::Above(256)).bind("127.0.0.1:0")?;
     tell_address(listener.local_addr()?);
     let start = Instant::now();
     thread::spawn(move || {

@@ -94,13 +94,13 @@ struct Tuning {
     #[arg(long, value_name = "BYTES")]
     packet: Option<ByteSize>,
     /// Bytes on their way, at most, and of the buffer of the sender
-    #[arg(long, value_name = "BYTES", default_value = "512KiB")]
+    #[arg(long, value_name = "BYTES", default_value = "1MiB")]
     window: ByteSize,
     /// Bytes of the kernel's buffers
     #[arg(long, value_name = "BYTES", default_value = "4MiB")]
     socket_buffer: ByteSize,
     /// Who decides how much may be on its way
-    #[arg(long, default_value = "cubic")]
+    #[arg(long, default_value = "bbr")]
     congestion: Controller,
     /// Without segmentation offload, coalescing and several messages a call
     #[arg(long)]

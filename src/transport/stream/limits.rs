@@ -15,7 +15,8 @@ pub struct StreamLimits {
     pub window_bytes_max: u64,
     /// Gaps in a stream that are kept track of.
     pub gaps_max: usize,
-    /// Bytes of a stream that wait to be sent or acknowledged.
+    /// Bytes of a stream that wait to be sent or acknowledged. Of those that were never sent no more than
+    /// half a congestion window waits, or 512 KiB where that is more: a longer write is taken in parts.
     pub send_buffer_bytes: u64,
 }
 
