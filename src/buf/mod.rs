@@ -8,7 +8,9 @@
 mod ranges;
 mod recv;
 mod send;
+mod slots;
 
 pub use ranges::{Descent, RangeSet, RangesFull};
 pub use recv::{InsertError, RecvBuffer};
-pub use send::{SendBuffer, SlotSpace, WholeSlot};
+pub use send::SendBuffer;
+pub use slots::{SlotSpace, WholeSlot};

@@ -1,10 +1,11 @@
 //! What the application wrote and the peer has not acknowledged.
 
-use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 use core::ops::Range;
 
-use super::RangeSet;
-use crate::wire::crc32c;
+use super::{
+    RangeSet,
+    slots::{Slot, SlotSpace, Slots, WholeSlot},
+};
 
 /// The sending side of a byte stream: bytes to send for the first time, bytes to send again, bytes
 /// on their way.
@@ -31,18 +32,11 @@ use crate::wire::crc32c;
 /// ```
 #[derive(Clone, Debug)]
 pub struct SendBuffer {
-    slots: VecDeque<Slot>,
-    /// Memory of slots that were acknowledged, last in, first out: it is warm in the cache.
-    spare: Vec<Box<[u8]>>,
-    slot_bytes: usize,
-    /// Bytes before each slot's payload, for the header of the packet that it becomes.
-    headroom: usize,
+    slots: Slots,
     /// Whether slots leave as they lie: then bytes are taken slot by slot.
     aligned: bool,
     /// Bytes that leave together best.
     run_bytes: u64,
-    /// Slots that were released from the front since the beginning.
-    released: u64,
     /// The slot that the first byte which was never sent is in, counted from the beginning; at
     /// most the one after the last.
     cursor: u64,
@@ -61,56 +55,6 @@ pub struct SendBuffer {
     base: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Slot {
-    /// The place of its first byte in the stream.
-    start: u64,
-    len: usize,
-    /// Bytes of the stream that it takes.
-    room: usize,
-    /// The code of its payload, once it is full and somebody has asked.
-    code: Option<u32>,
-    /// Headroom, then payload.
-    bytes: Box<[u8]>,
-}
-
-impl Slot {
-    fn end(&self) -> u64 {
-        self.start + self.len as u64
-    }
-
-    fn is_full(&self) -> bool {
-        self.len == self.room
-    }
-}
-
-/// A full slot that can be sent as it lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WholeSlot {
-    /// Counted from the beginning of the stream.
-    pub number: u64,
-    /// Its bytes of the stream.
-    pub bytes: Range<u64>,
-}
-
-impl WholeSlot {
-    /// How many bytes of the stream it holds.
-    pub const fn payload_bytes(&self) -> u64 {
-        self.bytes.end - self.bytes.start
-    }
-}
-
-/// A slot that is being sent: where its header goes, and what is known of its payload.
-#[derive(Debug)]
-pub struct SlotSpace<'a> {
-    /// Room for a header; its end lies right before the payload.
-    pub head: &'a mut [u8],
-    /// Bytes of payload.
-    pub len: usize,
-    /// The payload's CRC-32C.
-    pub code: u32,
-}
-
 /// From here on a place in the stream takes eight bytes in a header instead of four.
 const FAR: u64 = 1 << 30;
 /// By how many bytes slots from there on are smaller, so that the packet has the same length.
@@ -124,13 +68,9 @@ impl SendBuffer {
     /// `capacity_bytes`. It takes no memory before the first write.
     pub fn new(slot_bytes: usize, capacity_bytes: u64) -> Self {
         Self {
-            slots: VecDeque::new(),
-            spare: Vec::new(),
-            slot_bytes: slot_bytes.max(1),
-            headroom: 0,
+            slots: Slots::new(slot_bytes),
             aligned: false,
             run_bytes: 0,
-            released: 0,
             cursor: 0,
             capacity_bytes,
             unsent_max: u64::MAX,
@@ -146,7 +86,7 @@ impl SendBuffer {
     /// once [`set_aligned`](Self::set_aligned) was called.
     #[must_use]
     pub fn with_headroom(mut self, headroom: usize) -> Self {
-        self.headroom = headroom;
+        self.slots = self.slots.with_headroom(headroom);
         self
     }
 
@@ -169,17 +109,16 @@ impl SendBuffer {
 
     /// Slots from now on take `slot_bytes`.
     pub fn set_slot_bytes(&mut self, slot_bytes: usize) {
-        if slot_bytes != self.slot_bytes {
-            self.slot_bytes = slot_bytes.max(1);
-            self.spare.clear();
-        }
+        self.slots.set_slot_bytes(slot_bytes);
     }
 
     /// Takes as much of `data` as there is room for and returns how much that was; 0 tells the
     /// application to wait.
     pub fn write(&mut self, data: &[u8]) -> usize {
-        if data.len() >= self.slot_bytes {
-            self.close_slot();
+        // What fills slots leaves as it lies if it begins in a new one, where the rest of one that has left
+        // would have to be copied, and with each write so would the first part of the next.
+        if self.aligned && data.len() >= self.slots.slot_bytes() {
+            self.slots.close_below(self.next);
         }
         let mut taken = 0;
         while taken < data.len() {
@@ -199,48 +138,18 @@ impl SendBuffer {
     /// written there counts after [`commit`](Self::commit).
     pub fn reserve(&mut self) -> &mut [u8] {
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
-        if room > 0 && self.slots.back().is_none_or(Slot::is_full) {
-            self.add_slot();
+        if room > 0 && self.slots.last().is_none_or(Slot::is_full) {
+            let far = self.aligned && self.written >= FAR;
+            self.slots.add(self.written, if far { FAR_BYTES } else { 0 });
         }
-        let Some(slot) = self.slots.back_mut() else { return &mut [] };
-        let end = slot.room.min(slot.len.saturating_add(room));
-        &mut slot.bytes[self.headroom..][slot.len..end]
-    }
-
-    /// Makes what is in the last slot all that it takes, if that has left. For writes that fill slots:
-    /// beginning in a new one they leave as they lie, where the rest of a slot would have to be copied,
-    /// and with each write so would the first part of the next.
-    fn close_slot(&mut self) {
-        if let Some(slot) = self.slots.back_mut()
-            && self.aligned
-            && slot.len > 0
-            && slot.end() <= self.next
-        {
-            slot.room = slot.len;
-        }
-    }
-
-    fn add_slot(&mut self) {
-        let bytes = self.spare.pop();
-        let bytes = bytes.unwrap_or_else(|| vec![0; self.headroom + self.slot_bytes].into());
-        let far = self.aligned && self.written >= FAR;
-        let less = if far { FAR_BYTES } else { 0 };
-        let room = self.slot_bytes.saturating_sub(less).max(1);
-        self.slots.push_back(Slot { start: self.written, len: 0, room, code: None, bytes });
+        self.slots.space(room)
     }
 
     /// Makes the first `len` bytes of the last [`reserve`](Self::reserve) part of the stream, or as
     /// many of them as were reserved.
     pub fn commit(&mut self, len: usize) {
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
-        let Some(slot) = self.slots.back_mut() else { return };
-        let len = len.min(slot.room - slot.len).min(room);
-        slot.len += len;
-        self.written += len as u64;
-        if self.aligned && slot.is_full() {
-            // Now it is in the cache.
-            slot.code = Some(crc32c::compute([&slot.bytes[self.headroom..][..slot.len]]));
-        }
+        self.written += self.slots.fill(len.min(room), self.aligned) as u64;
     }
 
     /// Bytes that may still be written.
@@ -269,21 +178,21 @@ impl SendBuffer {
         if self.aligned {
             // What begins in a slot ends with it, so that the next can leave as it lies.
             self.seek();
-            end = end.min(self.slot(self.cursor).map_or(end, Slot::end));
+            end = end.min(self.slots.get(self.cursor).map_or(end, Slot::end));
         }
         let range = self.next..end.max(self.next);
         self.next = range.end;
         (!range.is_empty()).then_some(range)
     }
 
-    fn slot(&self, number: u64) -> Option<&Slot> {
-        self.slots.get(usize::try_from(number.checked_sub(self.released)?).ok()?)
-    }
-
     /// Moves the cursor to the slot of the next byte.
     fn seek(&mut self) {
-        self.cursor = self.cursor.max(self.released);
-        while self.slot(self.cursor).is_some_and(|slot| slot.end() <= self.next && slot.is_full()) {
+        self.cursor = self.cursor.max(self.slots.first_number());
+        while self
+            .slots
+            .get(self.cursor)
+            .is_some_and(|slot| slot.end() <= self.next && slot.is_full())
+        {
             self.cursor += 1;
         }
     }
@@ -295,19 +204,19 @@ impl SendBuffer {
             return None;
         }
         let (number, from) = if let Some(lost) = self.lost.first() {
-            let at = self.slot_of(lost.start);
-            if lost.end < self.slots.get(at)?.end() {
+            let number = self.slots.number_of(lost.start);
+            if lost.end < self.slots.get(number)?.end() {
                 return None;
             }
-            (self.released + at as u64, lost.start)
+            (number, lost.start)
         } else {
             self.seek();
             (self.cursor, self.next)
         };
-        let slot = self.slot(number)?;
+        let slot = self.slots.get(number)?;
         let fits = self.has_lost() || slot.end() <= limit;
-        let whole = slot.is_full() && slot.start == from && fits;
-        whole.then(|| WholeSlot { number, bytes: slot.start..slot.end() })
+        let whole = slot.is_full() && slot.start() == from && fits;
+        whole.then(|| WholeSlot { number, bytes: from..slot.end() })
     }
 
     /// A slot that [`next_slot`](Self::next_slot) has shown is on its way.
@@ -318,17 +227,12 @@ impl SendBuffer {
         } else {
             self.lost.take_lowest(whole.payload_bytes());
         }
-        let at = usize::try_from(whole.number.checked_sub(self.released)?).ok()?;
-        let Slot { bytes, len, code, .. } = self.slots.get_mut(at)?;
-        let (head, payload) = bytes.split_at_mut(self.headroom);
-        let code = *code.get_or_insert_with(|| crc32c::compute([&payload[..*len]]));
-        Some(SlotSpace { head, len: *len, code })
+        self.slots.open(whole.number)
     }
 
     /// A slot as a packet: `header` bytes of what was written before it, and its payload.
     pub fn packet(&self, number: u64, header: usize) -> &[u8] {
-        let Some(slot) = self.slot(number) else { return &[] };
-        &slot.bytes[self.headroom - header..self.headroom + slot.len]
+        self.slots.packet(number, header)
     }
 
     /// Copies the bytes from `start` on into `out`. They must have been taken and not acknowledged
@@ -338,28 +242,7 @@ impl SendBuffer {
             start >= self.base && start + out.len() as u64 <= self.written,
             "not in the buffer"
         );
-        let mut at = self.slot_of(start);
-        let mut done = 0;
-        while done < out.len() {
-            let slot = &self.slots[at];
-            let skip = usize::try_from(start + done as u64 - slot.start).unwrap_or(usize::MAX);
-            let len = (slot.len - skip).min(out.len() - done);
-            let from = self.headroom + skip;
-            out[done..done + len].copy_from_slice(&slot.bytes[from..from + len]);
-            done += len;
-            at += 1;
-        }
-    }
-
-    /// The slot that holds the byte at `start`.
-    fn slot_of(&self, start: u64) -> usize {
-        // Nearly all slots are full, and then it is a matter of counting.
-        let first = self.slots.front().map_or(start, |slot| slot.start);
-        let guess = usize::try_from((start - first) / self.slot_bytes as u64).unwrap_or(usize::MAX);
-        match self.slots.get(guess) {
-            Some(slot) if slot.start <= start && start < slot.end() => guess,
-            _ => self.slots.partition_point(|slot| slot.end() <= start),
-        }
+        self.slots.copy(start, out);
     }
 
     /// What lies at `end` or beyond was never sent after all: it has its turn with the new bytes.
@@ -381,7 +264,7 @@ impl SendBuffer {
         if range.start == self.base && self.acked.is_empty() && self.lost.is_empty() {
             // Nearly everything arrives in order.
             self.base = range.end;
-            self.release();
+            self.slots.release_below(self.base);
             return range.end - range.start;
         }
         let new = self.acked.insert(range.clone()).unwrap_or(0);
@@ -390,31 +273,9 @@ impl SendBuffer {
         if let Some(first) = self.acked.first().filter(|first| first.start == self.base) {
             self.base = first.end;
             self.acked.remove_below(self.base);
-            self.release();
+            self.slots.release_below(self.base);
         }
         new
-    }
-
-    /// Releases slots of which everything is acknowledged.
-    fn release(&mut self) {
-        while self.slots.front().is_some_and(|slot| slot.end() <= self.base && slot.len > 0) {
-            self.release_front();
-        }
-    }
-
-    fn release_front(&mut self) {
-        // A slot that is not full yet goes on being filled.
-        let open = self.slots.len() == 1 && !self.slots[0].is_full();
-        if open {
-            let slot = &mut self.slots[0];
-            slot.start = slot.end();
-            slot.len = 0;
-            return;
-        }
-        self.released += 1;
-        let size = self.headroom + self.slot_bytes;
-        let gone = self.slots.pop_front().map(|slot| slot.bytes);
-        self.spare.extend(gone.filter(|bytes| bytes.len() == size));
     }
 
     /// These bytes, which were taken before, did not arrive: those that are not acknowledged by now
@@ -435,7 +296,8 @@ impl SendBuffer {
     /// or than a run, and little beside what is on its way, so that an ACK soon makes room for the rest.
     pub fn is_short(&self) -> bool {
         let (unsent, flying) = (self.written - self.next, self.next - self.base);
-        let open = self.slots.back().is_some_and(|slot| !slot.is_full() && slot.start <= self.next);
+        let open =
+            self.slots.last().is_some_and(|slot| !slot.is_full() && slot.start() <= self.next);
         let run = unsent < self.run_bytes && unsent <= flying / FLYING_PER_SHORT;
         let waits = unsent > 0 && flying > 0 && (open || run);
         waits && self.aligned && self.lost.is_empty()
@@ -473,31 +335,25 @@ impl SendBuffer {
 
     /// Bytes of memory it holds: slots in use and to be used again, and what it knows of them.
     pub fn memory_bytes(&self) -> usize {
-        let slots = (self.slots.len() + self.spare.len()) * (self.headroom + self.slot_bytes);
-        let places = self.slots.capacity() * size_of::<Slot>()
-            + self.spare.capacity() * size_of::<Box<[u8]>>();
-        slots + places + self.acked.memory_bytes() + self.lost.memory_bytes()
+        self.slots.memory_bytes() + self.acked.memory_bytes() + self.lost.memory_bytes()
     }
 
     /// Gives back the memory that only further bytes would need: what is kept for later slots, and the
     /// last slot once the peer has all of it. What was [reserved](Self::reserve) and not committed is
     /// gone.
     pub fn shrink(&mut self) {
-        self.spare = Vec::new();
         if self.is_acked() {
-            self.released += self.slots.len() as u64;
             self.slots.clear();
         }
-        self.slots.shrink_to_fit();
+        self.slots.shrink();
         self.acked.shrink();
         self.lost.shrink();
     }
 
     /// Drops everything, as if no more had been written than was sent: the stream was reset.
     pub fn abandon(&mut self) {
-        self.released += self.slots.len() as u64;
         self.slots.clear();
-        self.spare.clear();
+        self.slots.forget_spare();
         self.lost.clear();
         self.acked.clear();
         (self.base, self.written) = (self.next, self.next);
@@ -506,8 +362,12 @@ impl SendBuffer {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use alloc::{vec, vec::Vec};
+
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::crc32c;
 
     fn index(at: u64) -> usize {
         usize::try_from(at).unwrap()

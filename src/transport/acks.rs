@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::loss::PACKET_THRESHOLD;
 use crate::{
     buf::RangeSet,
     ecn::Ecn,
@@ -36,9 +37,6 @@ pub struct Acks {
     /// The number whose arrival lets the sender take for lost what is missing before it; 0 for none.
     proof: u64,
 }
-
-/// Packets after a missing one that show it to be lost (RFC 9002 section 6.1.1).
-const PACKET_THRESHOLD: u64 = 3;
 
 impl Acks {
     /// How far behind the highest number a packet may come and still be told from a copy. A window

@@ -14,7 +14,7 @@ use super::{
 use crate::time::Instant;
 
 /// Packets by which a later one may be ahead before the earlier is given up (RFC 9002 6.1.1).
-const PACKET_THRESHOLD: u64 = 3;
+pub(super) const PACKET_THRESHOLD: u64 = 3;
 /// The packet threshold never grows beyond this: with more reordering, time alone decides.
 const PACKET_THRESHOLD_MAX: u64 = 1 << 16;
 /// Recoveries without a mistake after which the bounds return (RFC 8985 section 6.2).

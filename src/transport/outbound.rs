@@ -409,9 +409,12 @@ impl Connection {
     /// Writes the ACK that is owed, unless what is to be sent again would be cut in two for it: the rest
     /// would be a packet more that can be lost, and something waits for it already.
     fn write_ack(&mut self, now: Instant, plan: Plan, writer: &mut Writer<'_>) {
-        let again = self.streams.resend_bytes(writer.room()).filter(|_| plan == Plan::Data);
-        let cuts = again.is_some_and(|bytes| bytes + ACK_ROOM > writer.room());
-        if self.acks.is_owed() && !cuts {
+        if !self.acks.is_owed() {
+            return;
+        }
+        let room = writer.room();
+        let again = (plan == Plan::Data).then(|| self.streams.resend_bytes(room)).flatten();
+        if again.is_none_or(|bytes| bytes + ACK_ROOM <= room) {
             self.write_report(now, writer);
         }
     }

@@ -118,7 +118,7 @@ impl Stream {
         contents: &mut Vec<Content>,
     ) -> Written {
         let new_to = self.send.buffer().next().saturating_add(credit);
-        while self.send.is_pending() && !self.send.is_waiting_for_more() {
+        while self.send.wants_to_leave() {
             // Where the bytes begin is not known yet: lost ones are early, new ones late.
             let header = Frame::stream_header(id, self.send.buffer().next(), writer.room());
             let Some(len_max) = writer.room().checked_sub(header) else { return Written::Full };

@@ -270,6 +270,11 @@ impl SendHalf {
         self.has_more && self.state == State::Open && self.buffer.is_short()
     }
 
+    /// Whether there are bytes or an end that are to leave as soon as windows allow it.
+    pub fn wants_to_leave(&self) -> bool {
+        self.is_pending() && !self.is_waiting_for_more()
+    }
+
     /// Lets no more bytes wait; see [`SendBuffer::set_unsent_max`].
     pub const fn set_unsent_max(&mut self, bytes: u64) {
         self.buffer.set_unsent_max(bytes);

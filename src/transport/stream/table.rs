@@ -157,26 +157,21 @@ impl Streams {
 
     /// Writes to a stream; see [`SendHalf::write`].
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
-        let stream = self.table.get_mut(&id).ok_or(WriteError::Unknown)?;
-        stream.send.set_unsent_max(self.unsent_max);
-        let taken = stream.send.write(data)?;
+        let taken = self.half_to_fill(id)?.write(data)?;
         self.enqueue(id);
         Ok(taken)
     }
 
-    /// How long the frame is of what is to be sent again next, in a packet with so much room.
-    pub(crate) fn resend_bytes(&self, room: usize) -> Option<usize> {
-        let id = *self.ready.values().find_map(|queue| queue.front())?;
-        let lost = self.table.get(&id)?.send.buffer().first_lost()?;
-        let len = usize::try_from(lost.end - lost.start).unwrap_or(usize::MAX);
-        Some(Frame::stream_header(id, lost.start, room).saturating_add(len))
+    /// A half for more bytes, which knows how many may wait by now.
+    fn half_to_fill(&mut self, id: StreamId) -> Result<&mut SendHalf, WriteError> {
+        let half = &mut self.table.get_mut(&id).ok_or(WriteError::Unknown)?.send;
+        half.set_unsent_max(self.unsent_max);
+        Ok(half)
     }
 
     /// Room in a stream for the next bytes in their final place.
     pub fn reserve(&mut self, id: StreamId) -> Result<&mut [u8], WriteError> {
-        let stream = self.table.get_mut(&id).ok_or(WriteError::Unknown)?;
-        stream.send.set_unsent_max(self.unsent_max);
-        stream.send.reserve()
+        self.half_to_fill(id)?.reserve()
     }
 
     /// Makes the first `len` reserved bytes part of the stream.
@@ -343,17 +338,16 @@ impl Streams {
             Content::Stream { id, bytes, fin } => {
                 let Some(stream) = self.table.get_mut(id) else { return };
                 let before = stream.send.is_finished();
-                let waiting = stream.send.is_waiting_for_more();
+                let waited = stream.send.is_waiting_for_more();
                 stream.send.set_unsent_max(self.unsent_max);
                 stream.send.on_acked(bytes.clone(), *fin);
-                let goes = waiting && !stream.send.is_waiting_for_more();
                 if stream.send.take_writable() {
                     self.events.push_back(StreamEvent::Writable(*id));
                 }
                 if stream.send.is_finished() && !before {
                     self.events.push_back(StreamEvent::Finished(*id));
                 }
-                if goes {
+                if waited {
                     self.enqueue(*id);
                 }
                 self.remove_if_over(*id);
@@ -399,6 +393,14 @@ impl Streams {
 
     // What goes into packets.
 
+    /// How long the frame is of what is to be sent again next, in a packet with so much room.
+    pub(crate) fn resend_bytes(&self, room: usize) -> Option<usize> {
+        let id = *self.ready.values().find_map(|queue| queue.front())?;
+        let lost = self.table.get(&id)?.send.buffer().first_lost()?;
+        let len = usize::try_from(lost.end - lost.start).unwrap_or(usize::MAX);
+        Some(Frame::stream_header(id, lost.start, room).saturating_add(len))
+    }
+
     /// Puts a stream into the queue of its priority if it can send, or says what holds it up.
     fn enqueue(&mut self, id: StreamId) {
         if self.is_parked(id) {
@@ -406,7 +408,7 @@ impl Streams {
         }
         let credit = self.credit();
         let Some(stream) = self.table.get_mut(&id) else { return };
-        if stream.queued || !stream.send.is_pending() || stream.send.is_waiting_for_more() {
+        if stream.queued || !stream.send.wants_to_leave() {
             return;
         }
         if stream.is_sendable(credit) {
@@ -539,7 +541,7 @@ impl Streams {
         stream.queued = false;
         if stream.is_held_up() {
             stream.send.limit_mut().on_blocked();
-        } else if stream.send.is_pending() && !stream.send.is_waiting_for_more() {
+        } else if stream.send.wants_to_leave() {
             self.send_limit.on_blocked();
         }
         self.tell(id);

@@ -468,7 +468,8 @@ impl<B: Body> Application<Watched<B>> for Stage {
             host.body_mut().host_mut().hold(id);
         }
         if side == 0 {
-            self.talks[talk].is_answered_by(host.body().host().get(id).map(Connection::remote_id));
+            let remote = host.body().host().get(id).map(Connection::remote_id);
+            self.talks[talk].on_answer_from(remote);
         }
         match event {
             Event::Connected => {

@@ -145,7 +145,7 @@ impl Talk {
     /// The opener hears of a peer with this name. When the acceptor that was known by another closed
     /// before the opener heard of it, an open that came later has begun a second one, and what was
     /// said to the first is nowhere.
-    pub(super) fn is_answered_by(&mut self, remote: Option<ConnectionId>) {
+    pub(super) fn on_answer_from(&mut self, remote: Option<ConnectionId>) {
         let other = remote.is_some() && self.ids[1].is_some() && remote != self.ids[1];
         if other && self.closed[1].is_some() && !self.connected[0] {
             (self.tainted, self.cut_short) = (true, true);
