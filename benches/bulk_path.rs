@@ -14,7 +14,7 @@ use std::{env, time::Duration};
 
 use rdtp::{
     batch::Batch,
-    endpoint::{Endpoint, Offer, RecvMeta},
+    endpoint::{Endpoint, Offer, RecvMeta, Train},
     rng::Seed,
     time::Instant,
     transport::{
@@ -52,23 +52,20 @@ impl Cpu {
     }
 }
 
-/// Datagrams on their way, one behind the other in one buffer.
+/// Datagrams on their way, one behind the other in one buffer. What left together arrives together, as
+/// sockets with segmentation offload have it.
 #[derive(Default)]
 struct Wire {
     bytes: Vec<u8>,
-    lengths: Vec<usize>,
+    /// Bytes of what left together, and of each datagram of it.
+    trains: Vec<(usize, usize)>,
 }
 
 impl Wire {
-    fn put(&mut self, datagram: &[u8]) {
-        self.bytes.extend_from_slice(datagram);
-        self.lengths.push(datagram.len());
-    }
-
-    fn each(&mut self, mut take: impl FnMut(&[u8])) {
+    fn each(&mut self, mut take: impl FnMut(Train<'_>)) {
         let mut at = 0;
-        for len in self.lengths.drain(..) {
-            take(&self.bytes[at..at + len]);
+        for (len, stride) in self.trains.drain(..) {
+            take(Train::new(&self.bytes[at..at + len], stride));
             at += len;
         }
         self.bytes.clear();
@@ -138,14 +135,20 @@ impl Pair {
             let offer = self.hosts[node].poll_offer(self.now, &mut batch);
             self.spent[stage] += start.spent();
             let wire = &mut self.wires[node];
-            match offer {
+            let mut put = |datagram: &[u8]| wire.bytes.extend_from_slice(datagram);
+            let transmit = match offer {
                 None => break,
-                Some(Offer::Lent(_)) => {
-                    self.hosts[node].lent(nth, &mut |datagram| wire.put(datagram));
+                Some(Offer::Lent(transmit)) => {
+                    self.hosts[node].lent(nth, &mut put);
                     nth += 1;
+                    transmit
                 }
-                Some(Offer::Written(_)) => batch.segments().for_each(|part| wire.put(part)),
-            }
+                Some(Offer::Written(transmit)) => {
+                    batch.segments().for_each(put);
+                    transmit
+                }
+            };
+            wire.trains.push((transmit.size, transmit.segment_size.unwrap_or(transmit.size)));
         }
         let start = Cpu::start();
         self.hosts[node].take_back();
@@ -158,18 +161,23 @@ impl Pair {
         let meta = RecvMeta::from(address(1 - node));
         let (host, now) = (&mut self.hosts[node], self.now);
         let (read, at, got) = (&mut self.read, &mut self.at, &mut self.got);
-        self.wires[1 - node].each(|datagram| {
-            _ = host.handle_datagram_for(now, meta, datagram, &mut |_, _, bytes| {
-                let mut rest = bytes;
-                while !rest.is_empty() {
-                    let len = rest.len().min(read.len() - *at);
-                    read[*at..*at + len].copy_from_slice(&rest[..len]);
-                    *at = if *at + len == read.len() { 0 } else { *at + len };
-                    rest = &rest[len..];
-                }
-                *got += bytes.len() as u64;
-                bytes.len()
-            });
+        let mut take = |_, _, bytes: &[u8]| {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                let len = rest.len().min(read.len() - *at);
+                read[*at..*at + len].copy_from_slice(&rest[..len]);
+                *at = if *at + len == read.len() { 0 } else { *at + len };
+                rest = &rest[len..];
+            }
+            *got += bytes.len() as u64;
+            bytes.len()
+        };
+        self.wires[1 - node].each(|train| {
+            let mut rest = Some(train);
+            while let Some(train) = rest {
+                let (taken, _) = host.handle_train_for(now, meta, train, &mut take);
+                rest = train.after(taken);
+            }
         });
         if host.poll_timeout().is_some_and(|at| at <= now) {
             host.handle_timeout(now);

@@ -57,6 +57,79 @@ impl RecvMeta {
     }
 }
 
+/// Datagrams that arrived together from one peer, with the same mark: one behind the other, all of one
+/// length but the last, which may be shorter. Systems deliver bulk this way (UDP_GRO, see udp(7)).
+///
+/// There is always a first one, which may be empty.
+///
+/// ```
+/// use rdtp::endpoint::Train;
+///
+/// let train = Train::new(b"aaabbbc", 3);
+/// assert_eq!((train.count(), train.first()), (3, &b"aaa"[..]));
+/// let rest = train.after(1).unwrap();
+/// assert_eq!(rest.datagrams().collect::<Vec<_>>(), [&b"bbb"[..], b"c"]);
+/// assert_eq!(rest.up_to(1).bytes(), b"bbb");
+/// assert!(rest.after(2).is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Train<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+}
+
+impl<'a> Train<'a> {
+    /// The datagrams in `bytes`, of `stride` bytes each. A stride of 0 counts as 1.
+    pub fn new(bytes: &'a [u8], stride: usize) -> Self {
+        Self { bytes, stride: stride.max(1) }
+    }
+
+    /// One datagram.
+    pub fn one(datagram: &'a [u8]) -> Self {
+        Self::new(datagram, datagram.len())
+    }
+
+    /// The first of them.
+    pub fn first(&self) -> &'a [u8] {
+        &self.bytes[..self.stride.min(self.bytes.len())]
+    }
+
+    /// How many there are, at least one.
+    pub fn count(&self) -> usize {
+        self.bytes.len().div_ceil(self.stride).max(1)
+    }
+
+    /// All bytes of all of them.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Bytes of each but the last.
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// One by one.
+    pub fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        // An empty datagram is one all the same.
+        let empty = self.bytes.is_empty().then_some(self.bytes);
+        self.bytes.chunks(self.stride).chain(empty)
+    }
+
+    /// What remains without the first `count`; `None` when nothing does.
+    pub fn after(&self, count: usize) -> Option<Self> {
+        let rest = self.bytes.get(count.saturating_mul(self.stride)..)?;
+        (count == 0 || !rest.is_empty()).then_some(Self { bytes: rest, ..*self })
+    }
+
+    /// The first `count` of them, at least one.
+    #[must_use]
+    pub fn up_to(&self, count: usize) -> Self {
+        let len = count.max(1).saturating_mul(self.stride).min(self.bytes.len());
+        Self { bytes: &self.bytes[..len], ..*self }
+    }
+}
+
 /// What to do with the bytes that [`Endpoint::poll_transmit`] wrote into the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transmit {
@@ -123,7 +196,7 @@ pub trait Endpoint {
     }
 
     /// Shows the datagrams of the `nth` [`Offer::Lent`] since the last was given back, counted from
-    /// 0, one by one.
+    /// 0. Each piece holds one of them or, where they lie one right behind the other, several.
     fn lent<'a>(&'a self, nth: usize, each: &mut dyn FnMut(&'a [u8])) {
         let _ = (nth, each);
     }

@@ -23,7 +23,7 @@ use super::{RangeSet, RangesFull};
 /// assert_eq!(stream.read(&mut out), 11);
 /// assert_eq!(&out[..11], b"hello world");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RecvBuffer {
     /// Memory from `base` on; a block that no byte reached is not there.
     blocks: VecDeque<Option<Box<[u8]>>>,
@@ -35,6 +35,22 @@ pub struct RecvBuffer {
     /// What arrived and was not read.
     held: RangeSet,
     gaps_max: usize,
+}
+
+/// What it knows, not the bytes.
+impl fmt::Debug for RecvBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { blocks, spare, base, read, held, gaps_max } = self;
+        let (blocks, spare) = (blocks.iter().map(Option::is_some).collect::<Vec<_>>(), spare.len());
+        f.debug_struct("RecvBuffer")
+            .field("blocks", &blocks)
+            .field("spare", &spare)
+            .field("base", base)
+            .field("read", read)
+            .field("held", held)
+            .field("gaps_max", gaps_max)
+            .finish()
+    }
 }
 
 /// Why bytes were not taken.
@@ -201,7 +217,7 @@ impl RecvBuffer {
     }
 
     /// The next byte to be read.
-    pub fn position(&self) -> u64 {
+    pub const fn position(&self) -> u64 {
         self.read
     }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     batch::Batch,
-    endpoint::{Disposition, Endpoint, Offer, RecvMeta},
+    endpoint::{Disposition, Endpoint, Offer, RecvMeta, Train},
     link::{Delivery, Link, LinkConfig},
     net::{Clock, Interest, Sent, Socket, Waker, wait},
     sys::udp::{Inbox, MESSAGES_MAX, Outgoing},
@@ -324,19 +324,22 @@ impl<E: Endpoint> Driver<E> {
     /// For several drivers in one thread: [`wait`] for the [`interest`](Self::interest)s of all
     /// until the earliest [`deadline`](Self::deadline), then step each.
     pub fn step(&mut self, observer: &mut (impl Observer + ?Sized)) -> io::Result<Turn> {
-        self.step_with(observer, &mut E::handle_datagram)
+        self.step_with(observer, &mut |endpoint, now, meta, train| {
+            (1, endpoint.handle_datagram(now, meta, train.first()))
+        })
     }
 
-    /// Like [`step`](Self::step), handing datagrams over by `handle`: for endpoints that give more
-    /// away with a datagram than [`Endpoint::handle_datagram`] does, such as
-    /// [`Host::handle_datagram_for`](crate::transport::host::Host::handle_datagram_for).
+    /// Like [`step`](Self::step), handing datagrams over by `handle`, as they arrived together. It says
+    /// how many of the first ones it has taken, at least one, and what became of them. For endpoints
+    /// that give more away with a datagram than [`Endpoint::handle_datagram`] does, such as
+    /// [`Host::handle_train_for`](crate::transport::host::Host::handle_train_for).
     pub fn step_with(
         &mut self,
         observer: &mut (impl Observer + ?Sized),
-        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Disposition,
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, Train<'_>) -> (usize, Disposition),
     ) -> io::Result<Turn> {
-        self.step_while(observer, &mut |endpoint, now, meta, datagram| {
-            Some(handle(endpoint, now, meta, datagram))
+        self.step_while(observer, &mut |endpoint, now, meta, train| {
+            Some(handle(endpoint, now, meta, train))
         })
     }
 
@@ -346,7 +349,7 @@ impl<E: Endpoint> Driver<E> {
     pub(super) fn step_while(
         &mut self,
         observer: &mut (impl Observer + ?Sized),
-        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Option<Disposition>,
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, Train<'_>) -> Option<(usize, Disposition)>,
     ) -> io::Result<Turn> {
         self.set_tracing(observer.wants_records());
         let received = self.receive(observer, handle)?;
@@ -428,13 +431,13 @@ impl<E: Endpoint> Driver<E> {
         if let Some(links) = &mut self.links {
             for unsent in self.unsent.drain(..) {
                 let to = unsent.transmit.destination;
+                let mut each = |bytes: &[u8]| {
+                    let datagrams = bytes.chunks(unsent.segment.max(1));
+                    datagrams.for_each(|datagram| _ = links.outgoing.offer(now, datagram, to));
+                };
                 match unsent.lies {
-                    Lies::Here(bytes) => self.space[bytes]
-                        .chunks(unsent.segment.max(1))
-                        .for_each(|datagram| _ = links.outgoing.offer(now, datagram, to)),
-                    Lies::Lent(nth) => self.endpoint.lent(nth, &mut |datagram| {
-                        links.outgoing.offer(now, datagram, to);
-                    }),
+                    Lies::Here(bytes) => each(&self.space[bytes]),
+                    Lies::Lent(nth) => self.endpoint.lent(nth, &mut each),
                 }
             }
         }
@@ -483,7 +486,7 @@ impl<E: Endpoint> Driver<E> {
             match batch.lies {
                 Lies::Here(range) => kept.extend_from_slice(&self.space[range]),
                 Lies::Lent(nth) => {
-                    self.endpoint.lent(nth, &mut |datagram| kept.extend_from_slice(datagram));
+                    self.endpoint.lent(nth, &mut |piece| kept.extend_from_slice(piece));
                 }
             }
             let from = start + core::mem::take(&mut bytes);
@@ -529,10 +532,11 @@ impl<E: Endpoint> Driver<E> {
 }
 
 impl DriverStats {
-    fn took(&mut self, bytes: usize, disposition: Disposition) {
-        self.datagrams_in += 1;
-        self.bytes_in += bytes as u64;
-        self.discarded += u64::from(disposition != Disposition::Accepted);
+    fn took(&mut self, train: Train<'_>, disposition: Disposition) {
+        let count = train.count() as u64;
+        self.datagrams_in += count;
+        self.bytes_in += train.bytes().len() as u64;
+        self.discarded += if disposition == Disposition::Accepted { 0 } else { count };
     }
 }
 

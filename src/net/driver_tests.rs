@@ -355,10 +355,10 @@ fn what_is_not_wanted_now_is_there_the_next_time() {
         driver.wait(Some(limit)).unwrap();
         assert!(driver.now() < limit, "{} of {COUNT}", seen.len());
         let mut room = wanted;
-        let step = driver.step_while(&mut (), &mut |echo, now, meta, datagram| {
+        let step = driver.step_while(&mut (), &mut |echo, now, meta, train| {
             room = usize::checked_sub(room, 1)?;
-            seen.extend_from_slice(datagram);
-            Some(echo.handle_datagram(now, meta, datagram))
+            seen.extend_from_slice(train.first());
+            Some((1, echo.handle_datagram(now, meta, train.first())))
         });
         let turn = step.unwrap();
         assert!(turn.received <= wanted);

@@ -425,7 +425,11 @@ impl Ask for Reading<'_> {
     }
 
     fn wants(&self, len: usize) -> bool {
-        self.taken == 0 || len <= self.out.len() - self.taken
+        self.taken == 0 || len <= self.room()
+    }
+
+    fn room(&self) -> usize {
+        self.out.len() - self.taken
     }
 }
 

@@ -48,7 +48,7 @@ impl Unsent {
         let Transmit { destination, source, ecn, .. } = self.transmit;
         let single = match &self.lies {
             Lies::Here(bytes) => bytes.len() <= self.segment,
-            Lies::Lent(_) => parts.len() == 1,
+            Lies::Lent(_) => self.transmit.size <= self.segment,
         };
         Outgoing {
             parts,

@@ -1,6 +1,6 @@
 //! When to acknowledge, and what (RFC 9000 section 13.2).
 
-use core::time::Duration;
+use core::{ops::Range, time::Duration};
 
 use super::loss::PACKET_THRESHOLD;
 use crate::{
@@ -67,14 +67,9 @@ impl Acks {
 
     /// Takes note of a new packet. `eliciting` tells whether it wants to be acknowledged.
     pub fn on_packet(&mut self, now: Instant, number: u64, eliciting: bool, ecn: Ecn) {
-        self.remember(number);
+        self.remember(number..number + 1);
         self.report.insert_or_forget_lowest(number..number + 1);
-        match ecn {
-            Ecn::NotEct => {}
-            Ecn::Ect0 => self.ecn.ect0 += 1,
-            Ecn::Ect1 => self.ecn.ect1 += 1,
-            Ecn::Ce => self.ecn.ce += 1,
-        }
+        self.count_mark(ecn, 1);
         let expected = self.largest.map_or(number, |(largest, _)| largest + 1);
         let in_order = number == expected;
         let proves = self.proof > 0 && number >= self.proof && {
@@ -100,8 +95,38 @@ impl Acks {
         }
     }
 
-    fn remember(&mut self, number: u64) {
-        self.seen.insert_or_forget_lowest(number..number + 1);
+    /// The number that would be the next in order, as long as nothing missing is on its way to be taken
+    /// for lost.
+    pub fn next_in_order(&self) -> Option<u64> {
+        self.largest.filter(|_| self.proof == 0).map(|(largest, _)| largest + 1)
+    }
+
+    /// So many new packets that want to be acknowledged, the [next in order](Self::next_in_order): the
+    /// same as [`on_packet`](Self::on_packet) with one after the other.
+    pub fn on_train(&mut self, now: Instant, numbers: Range<u64>, ecn: Ecn) {
+        let count = numbers.end - numbers.start;
+        self.remember(numbers.clone());
+        self.report.insert_or_forget_lowest(numbers.clone());
+        self.count_mark(ecn, count);
+        self.largest = Some((numbers.end - 1, now));
+        self.waiting += count;
+        let deadline = *self.deadline.get_or_insert(now + self.policy.delay_max);
+        if ecn == Ecn::Ce || self.waiting >= self.policy.threshold {
+            self.deadline = Some(deadline.min(now));
+        }
+    }
+
+    const fn count_mark(&mut self, ecn: Ecn, packets: u64) {
+        match ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 => self.ecn.ect0 += packets,
+            Ecn::Ect1 => self.ecn.ect1 += packets,
+            Ecn::Ce => self.ecn.ce += packets,
+        }
+    }
+
+    fn remember(&mut self, numbers: Range<u64>) {
+        self.seen.insert_or_forget_lowest(numbers);
         let highest = self.seen.last().map_or(0, |last| last.end);
         let floor = highest.saturating_sub(Self::SEEN_SPAN);
         if self.seen.ranges() == Self::RANGES_MAX {
@@ -217,6 +242,38 @@ mod tests {
         assert_eq!(acks.deadline(), None);
         acks.on_packet(at(20), 7, false, Ecn::NotEct);
         assert_eq!(acks.deadline(), None, "an ACK is not acknowledged");
+    }
+
+    /// The same after packets of these numbers.
+    fn after(mut acks: Acks, numbers: &[u64]) -> Acks {
+        for &number in numbers {
+            acks.on_packet(at(0), number, true, Ecn::NotEct);
+        }
+        acks
+    }
+
+    /// A train of packets in order does what they do one by one, whatever came before.
+    #[test]
+    fn trains_are_packets_one_after_the_other() {
+        let marks = [Ecn::NotEct, Ecn::Ect0, Ecn::Ce, Ecn::Ect1];
+        for (threshold, ecn) in [1, 2, 5, 100].into_iter().zip(marks) {
+            let acks = Acks::new(AckPolicy { threshold, ..acks().policy });
+            for before in [&[0][..], &[0, 1, 2], &[0, 2, 1], &[0, 70_000], &[5, 7, 8, 9, 10]] {
+                let mut single = after(acks.clone(), before);
+                let mut train = single.clone();
+                let Some(first) = train.next_in_order() else { continue };
+                train.on_train(at(7), first..first + 9, ecn);
+                (first..first + 9).for_each(|number| single.on_packet(at(7), number, true, ecn));
+                assert_eq!(alloc::format!("{train:?}"), alloc::format!("{single:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_prove_a_loss_is_in_no_train() {
+        assert_eq!(acks().next_in_order(), None, "nothing came");
+        assert_eq!(after(acks(), &[0, 2]).next_in_order(), None, "4 will prove that 1 is lost");
+        assert_eq!(after(acks(), &[0, 2, 3, 4]).next_in_order(), Some(5));
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Connection {
     }
 
     /// Whether stream data is all that there is to send, and may leave now.
-    fn lends_only(&mut self, now: Instant) -> bool {
+    pub(super) fn lends_only(&mut self, now: Instant) -> bool {
         let more = self.ping
             || self.ack_wish.pending
             || self.recovery.is_probing()
@@ -176,13 +176,13 @@ impl Connection {
     }
 
     fn trace_run(&mut self, first: u64, run: &LentRun) {
-        let packets: Vec<_> = self.lent(run).map(<[u8]>::to_vec).collect();
-        for (number, packet) in (first..).zip(&packets) {
+        let bytes: Vec<u8> = self.lent(run).flatten().copied().collect();
+        for (number, packet) in (first..).zip(bytes.chunks(bytes.len() / run.count)) {
             self.trace_sent(number, true, false, packet);
         }
     }
 
-    /// The packets of a run that was lent.
+    /// The packets of a run that was lent, in pieces of one or several.
     pub(super) fn lent(&self, run: &LentRun) -> impl Iterator<Item = &[u8]> {
         self.streams.packets(run.stream, run.first, run.count, run.header)
     }

@@ -122,4 +122,5 @@ pub mod stats;
 pub mod stream;
 pub mod ticket;
 mod traced;
+mod train;
 pub mod validation;

@@ -76,6 +76,10 @@ impl Connection {
             && self.has_budget()
             && self.recovery.ecn().mark() == ecn
         {
+            // What comes next can leave from where it lies, now that the rest is said.
+            if batch.count() > first && self.lends_only(now) {
+                break;
+            }
             let budget = usize::try_from(self.validation.budget()).unwrap_or(usize::MAX);
             let len_max = self.packet_bytes().min(budget);
             let len = batch.write_up_to(len_max, |space| self.write_packet(now, space));

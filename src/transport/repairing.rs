@@ -33,6 +33,11 @@ impl Repairing {
         }
     }
 
+    /// Whether the peer may send repair packets, and what arrives is kept for them.
+    pub(super) const fn is_receiving(&self) -> bool {
+        self.recv.is_some()
+    }
+
     /// Whether the packet of this number was found before it arrived.
     pub(super) fn was_found(&self, number: u64) -> bool {
         self.recv.as_ref().is_some_and(|recv| recv.was_repaired(number))

@@ -108,7 +108,10 @@ impl Run {
             let mut datagrams: Vec<Vec<u8>> = Vec::new();
             let transmit = match offer {
                 Offer::Lent(transmit) => {
-                    self.hosts[node].lent(nth, &mut |packet| datagrams.push(packet.to_vec()));
+                    let segment = transmit.segment_size.unwrap_or(transmit.size);
+                    self.hosts[node].lent(nth, &mut |piece| {
+                        datagrams.extend(piece.chunks(segment).map(<[u8]>::to_vec));
+                    });
                     nth += 1;
                     self.outcome.lent += datagrams.len() as u64;
                     transmit

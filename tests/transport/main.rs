@@ -18,6 +18,7 @@ mod rows;
 mod sweep;
 mod tails;
 mod traced;
+mod train;
 mod wire;
 
 /// Bytes that tell where they belong.

@@ -125,8 +125,8 @@ fn real(loss: &str, time: Duration) -> Done<u64> {
         let until = deadlines.into_iter().flatten().min();
         wait(&[client.interest(), server.interest()], until, &clock)?;
         client.step(&mut ())?;
-        server.step_with(&mut (), &mut |host: &mut Host, now, meta, datagram| {
-            host.handle_datagram_for(now, meta, datagram, &mut |_, _, data| {
+        server.step_with(&mut (), &mut |host: &mut Host, now, meta, train| {
+            host.handle_train_for(now, meta, train, &mut |_, _, data| {
                 bytes += data.len() as u64;
                 data.len()
             })

@@ -69,8 +69,8 @@ fn turn(
     reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
 ) -> std::io::Result<()> {
     driver.wait(until)?;
-    driver.step_with(&mut (), &mut |host: &mut Host, now, meta, datagram| {
-        host.handle_datagram_for(now, meta, datagram, &mut |_, stream, bytes| reader(stream, bytes))
+    driver.step_with(&mut (), &mut |host: &mut Host, now, meta, train| {
+        host.handle_train_for(now, meta, train, &mut |_, stream, bytes| reader(stream, bytes))
     })?;
     Ok(())
 }

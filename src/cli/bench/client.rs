@@ -165,8 +165,8 @@ impl Client<'_> {
     fn turn(&mut self, until: Option<Instant>) -> Result<(), Failure> {
         self.driver.wait(until)?;
         let (received, tail) = (&mut self.received, &mut self.tail);
-        self.driver.step_with(&mut (), &mut |host: &mut Host, now, meta, datagram| {
-            host.handle_datagram_for(now, meta, datagram, &mut |_, _, bytes| {
+        self.driver.step_with(&mut (), &mut |host: &mut Host, now, meta, train| {
+            host.handle_train_for(now, meta, train, &mut |_, _, bytes| {
                 *received += tail.take(bytes);
                 bytes.len()
             })

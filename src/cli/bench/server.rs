@@ -126,8 +126,8 @@ fn serve(driver: &mut Driver<Host>, stop: &Stop) -> Result<(), Failure> {
     while !stop.is_asked() {
         let until = driver.now() + WAIT_MAX;
         driver.wait(Some(until))?;
-        driver.step_with(&mut (), &mut |host: &mut Host, now, meta, datagram| {
-            host.handle_datagram_for(now, meta, datagram, &mut |id, stream, bytes| {
+        driver.step_with(&mut (), &mut |host: &mut Host, now, meta, train| {
+            host.handle_train_for(now, meta, train, &mut |id, stream, bytes| {
                 sessions.get_mut(&(id, stream)).map_or(0, |session| {
                     session.take(now, bytes);
                     bytes.len()

@@ -5,7 +5,7 @@ use std::io;
 
 use super::Driver;
 use crate::{
-    endpoint::{Disposition, Endpoint, RecvMeta},
+    endpoint::{Disposition, Endpoint, RecvMeta, Train},
     sys::udp::Inbox,
     time::Instant,
     trace::Observer,
@@ -36,7 +36,7 @@ impl<E: Endpoint> Driver<E> {
     pub(super) fn receive(
         &mut self,
         observer: &mut (impl Observer + ?Sized),
-        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Option<Disposition>,
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, Train<'_>) -> Option<(usize, Disposition)>,
     ) -> io::Result<usize> {
         let mut received = 0;
         let mut taken = 0;
@@ -61,8 +61,9 @@ impl<E: Endpoint> Driver<E> {
             let Some(delivery) = links.incoming.poll_deliver(now) else { break };
             let meta = RecvMeta::from(delivery.tag);
             // Nothing stays in a link that has left it: who wants nothing now loses it.
-            let disposition = handle(&mut self.endpoint, now, meta, &delivery.bytes);
-            self.stats.took(delivery.bytes.len(), disposition.unwrap_or(Disposition::Accepted));
+            let train = Train::one(&delivery.bytes);
+            let taken = handle(&mut self.endpoint, now, meta, train);
+            self.stats.took(train, taken.map_or(Disposition::Accepted, |(_, what)| what));
             links.incoming.recycle(delivery.bytes);
             received += 1;
             self.trace(now, observer);
@@ -76,27 +77,27 @@ impl<E: Endpoint> Driver<E> {
         &mut self,
         inbox: &Inbox,
         observer: &mut (impl Observer + ?Sized),
-        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, &[u8]) -> Option<Disposition>,
+        handle: &mut impl FnMut(&mut E, Instant, RecvMeta, Train<'_>) -> Option<(usize, Disposition)>,
     ) -> (usize, Option<(usize, usize)>) {
         let now = self.clock.now();
         let mut count = 0;
         for (messages, (message, arrival)) in inbox.messages().enumerate() {
             let meta = RecvMeta { source: arrival.source, ecn: arrival.ecn, local: arrival.local };
-            let mut bytes = 0;
-            // An empty datagram is one all the same.
-            let stride = arrival.stride.max(1);
-            let empty = message.is_empty().then_some(message);
-            for datagram in message.chunks(stride).chain(empty) {
-                if let Some(links) = &mut self.links {
+            let mut rest = Some(Train::new(message, arrival.stride));
+            if let Some(links) = &mut self.links {
+                for datagram in rest.take().iter().flat_map(Train::datagrams) {
                     links.incoming.offer(now, datagram, meta.source);
-                } else if let Some(taken) = handle(&mut self.endpoint, now, meta, datagram) {
-                    self.stats.took(datagram.len(), taken);
-                    self.trace(now, observer);
-                } else {
-                    return (count, Some((messages, bytes)));
+                    count += 1;
                 }
-                bytes += datagram.len();
-                count += 1;
+            }
+            while let Some(train) = rest {
+                let Some((taken, what)) = handle(&mut self.endpoint, now, meta, train) else {
+                    return (count, Some((messages, message.len() - train.bytes().len())));
+                };
+                self.stats.took(train.up_to(taken), what);
+                self.trace(now, observer);
+                count += taken;
+                rest = train.after(taken);
             }
         }
         (count, None)

@@ -24,6 +24,11 @@ pub(in crate::net) trait Ask {
     fn wants(&self, _: usize) -> bool {
         true
     }
+
+    /// Bytes for which it has room.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl<T, F: FnMut(&mut Core, Option<&Waker>) -> Poll<T>> Ask for F {

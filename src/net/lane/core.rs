@@ -179,17 +179,19 @@ impl Core {
 
     fn step(&mut self, reader: &mut dyn Reader) -> io::Result<Turn> {
         let group = self.group.clone();
-        self.driver.step_while(&mut (), &mut |host, now, meta, datagram| {
-            if !reader.wants(datagram.len()) {
+        self.driver.step_while(&mut (), &mut |host, now, meta, train| {
+            if !reader.wants(train.first().len()) {
                 return None;
             }
             if let Some((group, number)) = &group
-                && group.hand_over(*number, meta, datagram)
+                && group.hand_over(*number, meta, train.first())
             {
-                return Some(Disposition::Accepted);
+                return Some((1, Disposition::Accepted));
             }
+            // What it has no room for is to stay where it is.
+            let train = train.up_to(reader.room() / train.stride());
             let mut take = |id, stream, bytes: &[u8]| Reader::take(&mut *reader, id, stream, bytes);
-            Some(host.handle_datagram_for(now, meta, datagram, &mut take))
+            Some(host.handle_train_for(now, meta, train, &mut take))
         })
     }
 

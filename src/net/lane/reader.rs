@@ -13,6 +13,11 @@ pub(super) trait Reader {
     fn wants(&self, _: usize) -> bool {
         true
     }
+
+    /// Bytes for which there is room.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl<F: FnMut(ConnectionId, StreamId, &[u8]) -> usize> Reader for F {
@@ -35,5 +40,9 @@ impl<A: Ask> Reader for For<'_, A> {
 
     fn wants(&self, len: usize) -> bool {
         !self.leaves || self.ask.wants(len)
+    }
+
+    fn room(&self) -> usize {
+        if self.leaves { self.ask.room() } else { usize::MAX }
     }
 }

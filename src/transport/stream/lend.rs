@@ -112,6 +112,7 @@ impl Streams {
     }
 
     /// Slots as the packets that they are: `count` from `first` on, each with a header of `header` bytes.
+    /// Packets that lie one right behind the other are one piece.
     pub(crate) fn packets(
         &self,
         id: StreamId,
@@ -119,9 +120,7 @@ impl Streams {
         count: usize,
         header: usize,
     ) -> impl Iterator<Item = &[u8]> {
-        let stream = self.table.get(&id).map(|stream| stream.send.buffer());
-        let numbers = first..first + count as u64;
-        let packet = move |number| stream.map(|buffer| buffer.packet(number, header));
-        numbers.filter_map(packet)
+        let buffer = self.table.get(&id).map(|stream| stream.send.buffer());
+        buffer.into_iter().flat_map(move |buffer| buffer.packets(first, count, header))
     }
 }

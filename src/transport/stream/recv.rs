@@ -103,6 +103,12 @@ impl RecvHalf {
         Ok(Received { advanced, discarded: if unwanted { advanced } else { 0 }, taken })
     }
 
+    /// Whether it is open, and all that the peer has sent so far, as far as is known, was read.
+    pub(super) const fn is_drained(&self) -> bool {
+        let open = !self.over && self.reset.is_none() && self.final_size.is_none();
+        open && self.highest == self.buffer.position()
+    }
+
     /// Lets the peer send on if the application waits for a gap to be filled; whether it does.
     pub fn on_gap(&mut self) -> bool {
         let open = !self.over && self.reset.is_none();

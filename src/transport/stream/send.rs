@@ -6,11 +6,7 @@ use super::WriteError;
 use crate::{
     buf::{SendBuffer, SlotSpace, WholeSlot},
     transport::flow::SendLimit,
-    wire::transport::DATA_HEADER_BYTES,
 };
-
-/// Bytes of the longest header of a data packet with one frame: kind of frame, stream and place.
-const HEADER_BYTES_MAX: usize = DATA_HEADER_BYTES + 1 + 8 + 8;
 
 /// Where a sending half is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +51,8 @@ enum Announcement {
 impl SendHalf {
     /// An open half: slots of `slot_bytes`, at most `capacity_bytes` held, and the peer's limit.
     pub fn new(slot_bytes: usize, capacity_bytes: u64, limit: u64) -> Self {
-        let buffer = SendBuffer::new(slot_bytes, capacity_bytes);
         Self {
-            buffer: buffer.with_headroom(HEADER_BYTES_MAX),
+            buffer: SendBuffer::new(slot_bytes, capacity_bytes),
             limit: SendLimit::new(limit),
             state: State::Open,
             stopped: None,
@@ -65,6 +60,13 @@ impl SendHalf {
             has_more: false,
             announcement: Announcement::None,
         }
+    }
+
+    /// The same for a stream with headers of so many bytes; see [`SendBuffer::with_headroom`].
+    #[must_use]
+    pub fn with_headroom(mut self, headroom: usize) -> Self {
+        self.buffer = self.buffer.with_headroom(headroom);
+        self
     }
 
     /// The peer is to hear of the stream even if nothing is written: an empty frame tells it, unless

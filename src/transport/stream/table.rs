@@ -18,13 +18,13 @@ use super::{
     pair::{CONTROL_BYTES, Stream, Written, put},
 };
 use crate::{
-    buf::RangeSet,
+    buf::{RangeSet, SendBuffer},
     time::Instant,
     transport::{
         flow::{RecvWindow, SendLimit},
         ledger::Content,
     },
-    wire::transport::{Frame, StreamId, Writer},
+    wire::transport::{DATA_HEADER_BYTES, Frame, StreamId, Writer},
 };
 
 /// All streams of a connection: their halves, whose turn it is to send, and the windows they share.
@@ -125,8 +125,11 @@ impl Streams {
     fn insert(&mut self, id: StreamId, priority: u8) {
         let limits = &self.limits;
         let window = RecvWindow::new(limits.stream_window_bytes, limits.stream_window_bytes_max);
+        // What a header has before bytes near the beginning of the stream.
+        let headroom = DATA_HEADER_BYTES + Frame::last_stream_header(id, SendBuffer::FAR - 1);
         let mut send =
-            SendHalf::new(self.slot_bytes, limits.send_buffer_bytes, self.peer_stream_window);
+            SendHalf::new(self.slot_bytes, limits.send_buffer_bytes, self.peer_stream_window)
+                .with_headroom(headroom);
         send.set_aligned(self.lending);
         let stream = Stream {
             send,

@@ -32,6 +32,7 @@
 
 mod ack;
 mod anatomy;
+mod bulk;
 mod cursor;
 mod dissect;
 pub mod example;
@@ -42,6 +43,7 @@ mod params;
 
 pub use ack::{ACK_RANGES_MAX, Ack, AckRanges, EcnCounts};
 pub use anatomy::anatomy;
+pub(crate) use bulk::Bulk;
 pub use cursor::{Reader, Writer};
 pub use dissect::{Dissection, Field, dissect};
 pub use frame::{CloseCode, Frame, StreamId};

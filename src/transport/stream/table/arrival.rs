@@ -3,10 +3,52 @@
 use core::time::Duration;
 
 use super::{
-    super::{StreamEvent, StreamFault, recv::Received},
+    super::{
+        StreamEvent, StreamFault,
+        recv::{Received, RecvHalf},
+    },
     Streams,
 };
-use crate::{time::Instant, wire::transport::StreamId};
+use crate::{time::Instant, transport::flow::RecvWindow, wire::transport::StreamId};
+
+/// A stream of which everything so far was read, and whose next bytes come packet by packet: the short
+/// way of [`Streams::on_data`].
+#[derive(Debug)]
+pub(in crate::transport) struct InOrder<'a> {
+    id: StreamId,
+    half: &'a mut RecvHalf,
+    /// The window of the connection, and how much of it was used.
+    window: &'a mut RecvWindow,
+    received: &'a mut u64,
+    now: Instant,
+    srtt: Duration,
+}
+
+impl InOrder<'_> {
+    /// Where its next byte stands.
+    pub(in crate::transport) const fn position(&self) -> u64 {
+        self.half.buffer().position()
+    }
+
+    /// Offers the next bytes to `reader`; what it does not take waits to be read. Returns whether it
+    /// took all; an error, and no change, when the peer may not send them.
+    pub(in crate::transport) fn take(
+        &mut self,
+        data: &[u8],
+        reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
+    ) -> Result<bool, StreamFault> {
+        let credit = self.window.limit() - *self.received;
+        let mut reader = |bytes: &[u8]| reader(self.id, bytes);
+        let Received { advanced, taken, .. } =
+            self.half.on_data(self.half.buffer().position(), data, false, credit, &mut reader)?;
+        *self.received += advanced;
+        if taken > 0 {
+            self.half.on_consumed(self.now, taken, self.srtt);
+            self.window.on_consumed(self.now, taken, self.srtt);
+        }
+        Ok(taken == advanced)
+    }
+}
 
 impl Streams {
     /// Bytes of a stream arrived. What comes in order, with nothing waiting before it, is offered to
@@ -51,6 +93,29 @@ impl Streams {
             self.remove_if_over(id);
         }
         Ok(())
+    }
+
+    /// A stream whose next bytes go to the reader as soon as they arrive, with nothing before them;
+    /// `None` when that is not so. [`after_order`](Self::after_order) has to follow.
+    pub(in crate::transport) fn in_order(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        srtt: Duration,
+    ) -> Option<InOrder<'_>> {
+        let half = &mut self.table.get_mut(&id)?.recv;
+        let (window, received) = (&mut self.recv_window, &mut self.received);
+        let order = InOrder { id, half, window, received, now, srtt };
+        order.half.is_drained().then_some(order)
+    }
+
+    /// Tells what came of bytes [in order](Self::in_order).
+    pub(in crate::transport) fn after_order(&mut self, id: StreamId) {
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        if stream.recv.take_readable() {
+            self.events.push_back(StreamEvent::Readable(id));
+        }
+        self.tell(id);
     }
 
     /// The peer gave a stream up.
