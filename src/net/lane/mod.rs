@@ -238,7 +238,7 @@ impl Lane {
     }
 
     /// Asks until there is an answer; `None` when it is `until` before that. A thread that is alone
-    /// in waiting drives the lane itself meanwhile: what arrives is there without another thread
+    /// in waiting, or always back soon, drives the lane itself meanwhile: what arrives is there without another thread
     /// having to hand it over, and bytes that it waits for are its own without having been stored.
     pub(super) fn block<A: Ask>(&self, until: Option<Instant>, ask: &mut A) -> Option<A::Answer> {
         let mut core = self.lock();
@@ -274,7 +274,9 @@ impl Lane {
             core = self.lock();
             core.wheel.unpark();
         };
-        if led && core.wheel.leave(self.clock.now()) {
+        let now = self.clock.now();
+        core.wheel.answer(now);
+        if led && core.wheel.leave(now) {
             self.call_own_thread(&core);
         }
         release(core);

@@ -8,6 +8,11 @@ use crate::time::Instant;
 /// with what it waited for, and will mostly be back at once for more. It looks that often whether it
 /// is, rather than be called each time.
 pub(super) const GRACE: Duration = Duration::from_micros(500);
+/// The same while others wait, who get nothing meanwhile: only one that is back promptly may be away.
+pub(super) const BRIEF: Duration = Duration::from_micros(200);
+/// Who comes again so soon after it got what it wanted is prompt, when it was so that many times in a row.
+const PROMPT: Duration = Duration::from_micros(50);
+const PROMPT_TIMES: u8 = 8;
 
 /// Who has the wheel, and who had it lately.
 #[derive(Debug, Default)]
@@ -22,6 +27,9 @@ pub(super) struct Wheel {
     parked: usize,
     /// When a thread of the application came last, to wait if it had to.
     visited_at: Instant,
+    /// When one got what it wanted last, and how many times in a row one was back promptly.
+    answered_at: Instant,
+    prompt_times: u8,
 }
 
 /// What the lane's own thread does next.
@@ -43,6 +51,18 @@ impl Wheel {
         if soon && self.parked == 0 {
             self.grace_ends = now + GRACE;
         }
+        let prompt = now <= self.answered_at + PROMPT;
+        self.prompt_times = if prompt { self.prompt_times.saturating_add(1) } else { 0 };
+    }
+
+    /// A thread of the application has what it came for.
+    pub(super) const fn answer(&mut self, now: Instant) {
+        self.answered_at = now;
+    }
+
+    /// Whether threads of the application are back as soon as they have dealt with what they got.
+    const fn is_prompt(&self) -> bool {
+        self.prompt_times >= PROMPT_TIMES
     }
 
     /// Whether a thread of the application waits for the socket.
@@ -50,9 +70,10 @@ impl Wheel {
         self.led
     }
 
-    /// Whether a thread that has to wait may wait for the socket: it is alone in waiting.
+    /// Whether a thread that has to wait may wait for the socket: it is alone in waiting, or back so soon
+    /// that the others hardly notice.
     pub(super) const fn is_free(&self) -> bool {
-        !self.led && self.parked == 0
+        !self.led && (self.parked == 0 || self.is_prompt())
     }
 
     /// A thread of the application waits for the socket, or does not any more.
@@ -63,8 +84,14 @@ impl Wheel {
     /// A thread that waited for the socket goes away; whether the lane's own thread is to be called.
     #[must_use]
     pub(super) fn leave(&mut self, now: Instant) -> bool {
-        self.grace_ends = if self.parked == 0 { now + GRACE } else { now };
-        !self.led && (self.resting || self.parked > 0)
+        let waited_for = self.parked > 0 && !self.is_prompt();
+        let end = match self.parked {
+            0 => now + GRACE,
+            _ if waited_for => now,
+            _ => now + BRIEF,
+        };
+        let before = mem::replace(&mut self.grace_ends, end);
+        !self.led && (self.resting || waited_for || end < before)
     }
 
     /// A thread of the application waits for something else; whether the lane's own thread is to be
@@ -72,10 +99,13 @@ impl Wheel {
     #[must_use]
     pub(super) fn park(&mut self, now: Instant) -> bool {
         self.parked += 1;
-        if !self.led {
-            self.grace_ends = now;
+        if self.led {
+            return false;
         }
-        !self.led
+        let waited_for = !self.is_prompt();
+        let end = if waited_for { now } else { self.grace_ends.min(now + BRIEF) };
+        let before = mem::replace(&mut self.grace_ends, end);
+        waited_for || end < before
     }
 
     /// It does not any more.
