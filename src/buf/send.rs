@@ -65,7 +65,7 @@ impl SendBuffer {
     /// From here on a place in the stream takes eight bytes in a header instead of four.
     pub const FAR: u64 = 1 << 30;
 
-    /// An empty buffer with slots of `slot_bytes` (at least one byte) that holds at most
+    /// An empty buffer with slots of `slot_bytes` (one byte to 2^30) that holds at most
     /// `capacity_bytes`. It takes no memory before the first write.
     pub fn new(slot_bytes: usize, capacity_bytes: u64) -> Self {
         Self {
@@ -83,9 +83,9 @@ impl SendBuffer {
         }
     }
 
-    /// The same, with `headroom` bytes before each slot (four more from [`FAR`](Self::FAR) on), so that a full one can
-    /// leave as it lies once [`set_aligned`](Self::set_aligned) was called. When headers have exactly
-    /// that length, packets lie one right behind the other.
+    /// The same, with `headroom` bytes before each slot (four more from [`FAR`](Self::FAR) on), so that a
+    /// full one can leave as it lies once [`set_aligned`](Self::set_aligned) was called. When headers have
+    /// exactly that length, packets lie one right behind the other.
     #[must_use]
     pub fn with_headroom(mut self, headroom: usize) -> Self {
         self.slots = self.slots.with_headroom(headroom);

@@ -69,9 +69,12 @@ impl Slab {
     }
 }
 
-/// A length within a slab.
+/// The longest slot and the longest header. No packet has as much.
+const LENGTH_MAX: usize = 1 << 30;
+
+/// A length within a slab, or a number of slabs.
 fn narrow(len: usize) -> u32 {
-    u32::try_from(len).expect("packets have no more than 64 KiB")
+    u32::try_from(len).expect("no slot is longer than LENGTH_MAX")
 }
 
 impl Slot {
@@ -145,14 +148,14 @@ impl Slots {
             spare: Vec::new(),
             released: 0,
             slabs_released: 0,
-            slot_bytes: narrow(slot_bytes.max(1)),
+            slot_bytes: narrow(slot_bytes.clamp(1, LENGTH_MAX)),
             headroom: 0,
         }
     }
 
     /// The same with so many bytes before each payload.
     pub(super) fn with_headroom(mut self, headroom: usize) -> Self {
-        self.headroom = narrow(headroom);
+        self.headroom = narrow(headroom.min(LENGTH_MAX));
         self
     }
 
@@ -164,7 +167,7 @@ impl Slots {
     /// Changes that.
     pub(super) fn set_slot_bytes(&mut self, slot_bytes: usize) {
         if slot_bytes != self.slot_bytes() {
-            self.slot_bytes = narrow(slot_bytes.max(1));
+            self.slot_bytes = narrow(slot_bytes.clamp(1, LENGTH_MAX));
             self.spare.clear();
         }
     }

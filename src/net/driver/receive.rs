@@ -94,6 +94,8 @@ impl<E: Endpoint> Driver<E> {
                 let Some((taken, what)) = handle(&mut self.endpoint, now, meta, train) else {
                     return (count, Some((messages, message.len() - train.bytes().len())));
                 };
+                // One that takes none would be asked for ever.
+                let taken = taken.max(1);
                 self.stats.took(train.up_to(taken), what);
                 self.trace(now, observer);
                 count += taken;

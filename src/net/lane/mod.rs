@@ -238,8 +238,9 @@ impl Lane {
     }
 
     /// Asks until there is an answer; `None` when it is `until` before that. A thread that is alone
-    /// in waiting, or always back soon, drives the lane itself meanwhile: what arrives is there without another thread
-    /// having to hand it over, and bytes that it waits for are its own without having been stored.
+    /// in waiting, or always back soon, drives the lane itself meanwhile: what arrives is there without
+    /// another thread having to hand it over, and bytes that it waits for are its own without having
+    /// been stored.
     pub(super) fn block<A: Ask>(&self, until: Option<Instant>, ask: &mut A) -> Option<A::Answer> {
         let mut core = self.lock();
         core.wheel.visit(self.clock.now());
