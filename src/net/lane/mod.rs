@@ -46,7 +46,7 @@ use self::{
     core::Sleeper,
     reader::{For, Reader},
     signal::Signal,
-    wheel::Own,
+    wheel::{Own, Who},
 };
 use super::{Clock, Driver, Interest, park, wait};
 use crate::{
@@ -243,7 +243,8 @@ impl Lane {
     /// been stored.
     pub(super) fn block<A: Ask>(&self, until: Option<Instant>, ask: &mut A) -> Option<A::Answer> {
         let mut core = self.lock();
-        core.wheel.visit(self.clock.now());
+        let who = Who::here();
+        core.wheel.visit(self.clock.now(), who);
         let mut led = false;
         let answer = loop {
             let answer = ask.ask(&mut core, None);
@@ -257,7 +258,13 @@ impl Lane {
             if news {
                 continue;
             }
-            if core.wheel.is_free() {
+            if core.wheel.is_free(who) {
+                // What comes may keep this one busy, and be for others.
+                if !core.woken.is_empty() {
+                    release(core);
+                    core = self.lock();
+                    continue;
+                }
                 led = true;
                 core = self.lead(core, until, &mut For { ask, leaves: false });
                 continue;
@@ -267,7 +274,7 @@ impl Lane {
                 self.settle(&mut core);
                 break Some(answer);
             }
-            if core.wheel.park(self.clock.now()) {
+            if core.wheel.park(self.clock.now(), who) {
                 self.call_own_thread(&core);
             }
             release(core);
@@ -276,8 +283,8 @@ impl Lane {
             core.wheel.unpark();
         };
         let now = self.clock.now();
-        core.wheel.answer(now);
-        if led && core.wheel.leave(now) {
+        core.wheel.answer(now, who);
+        if led && core.wheel.leave(now, who) {
             self.call_own_thread(&core);
         }
         release(core);

@@ -15,7 +15,7 @@ use super::{
     Accepts, Group,
     accepts::Place,
     waiters::{Wait, Waiters},
-    wheel::{BRIEF, GRACE, Own, Wheel},
+    wheel::{BRIEF, GRACE, Own, Wheel, Who},
 };
 use crate::{
     endpoint::RecvMeta,
@@ -144,47 +144,63 @@ proptest! {
 #[derive(Clone, Copy, Debug)]
 enum Hand {
     /// A thread comes and finds what it wants.
-    Visit,
+    Visit(usize),
     /// A thread comes and has to wait, for the socket if it may.
-    Wait,
+    Wait(usize),
     /// The one at the socket has what it wants.
     Leave,
     /// One of the others has.
-    Unpark,
+    Unpark(usize),
     /// Something wakes the lane's own thread where it waits for the socket.
     Stir,
     /// So many hundredths of the time of grace pass.
     Pass(u32),
 }
 
+const THREADS: usize = 3;
+
 fn hand() -> impl Strategy<Value = Hand> {
+    let who = || prop_oneof![4 => Just(0), 1 => 1..THREADS];
     prop_oneof![
-        Just(Hand::Visit),
-        Just(Hand::Wait),
-        Just(Hand::Leave),
-        Just(Hand::Unpark),
-        Just(Hand::Stir),
-        (1..250_u32).prop_map(Hand::Pass),
-        (1..12_u32).prop_map(Hand::Pass),
+        3 => who().prop_map(Hand::Visit),
+        2 => who().prop_map(Hand::Wait),
+        2 => Just(Hand::Leave),
+        1 => (0..THREADS).prop_map(Hand::Unpark),
+        1 => Just(Hand::Stir),
+        1 => (1..250_u32).prop_map(Hand::Pass),
+        1 => (1..12_u32).prop_map(Hand::Pass),
     ]
+}
+
+/// Where a thread of the application is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Away,
+    Socket,
+    Parked,
+}
+
+/// A thread of the application: when it got what it wanted, and how many times in a row it came again
+/// within a tenth of the time of grace.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    at: At,
+    answered: Instant,
+    prompt_times: u32,
 }
 
 /// The wheel, the lane's own thread and the clock.
 struct Crew {
     wheel: Wheel,
-    parked: usize,
+    members: [Member; THREADS],
     own: Own,
     now: Instant,
     /// When the pause of the lane's own thread ends.
     pause_ends: Instant,
     /// When a thread of the application last did anything.
     touched: Instant,
-    /// Until when those who wait may have to wait for one who went away from the socket, or for who was
-    /// there when they came.
+    /// Until when those who wait may have to wait for one who is away and prompt.
     brief_ends: Instant,
-    /// When one got what it wanted, and how many times in a row one came again within a tenth of GRACE.
-    answered: Instant,
-    prompt_times: u32,
 }
 
 impl Crew {
@@ -211,43 +227,65 @@ impl Crew {
         self.now = end;
     }
 
+    fn is(&self, who: usize, at: At) -> bool {
+        self.members[who].at == at
+    }
+
+    fn answer(&mut self, who: usize) {
+        self.wheel.answer(self.now, Who::number(who));
+        self.members[who].at = At::Away;
+        self.members[who].answered = self.now;
+    }
+
+    fn come(&mut self, who: usize) {
+        self.wheel.visit(self.now, Who::number(who));
+        let member = &mut self.members[who];
+        let prompt = self.now - member.answered <= GRACE / 10;
+        member.prompt_times = if prompt { member.prompt_times + 1 } else { 0 };
+    }
+
+    fn wait(&mut self, who: usize) {
+        if self.wheel.is_free(Who::number(who)) {
+            self.wheel.set_led(true);
+            self.members[who].at = At::Socket;
+            return;
+        }
+        self.members[who].at = At::Parked;
+        let called = self.wheel.park(self.now, Who::number(who));
+        self.call(called);
+        let expected = self.members.iter().any(|member| {
+            let away = member.at == At::Away && member.prompt_times >= 8;
+            away && self.now < member.answered + BRIEF
+        });
+        self.brief_ends = if expected { self.now + BRIEF } else { self.now };
+    }
+
     fn act(&mut self, hand: Hand) {
-        let led = self.wheel.is_led();
         match hand {
-            Hand::Visit | Hand::Wait => {
-                self.wheel.visit(self.now);
-                let prompt = self.now - self.answered <= GRACE / 10;
-                self.prompt_times = if prompt { self.prompt_times + 1 } else { 0 };
+            Hand::Visit(who) if self.is(who, At::Away) => {
+                self.come(who);
+                self.answer(who);
             }
-            Hand::Leave if led => {
+            Hand::Wait(who) if self.is(who, At::Away) => {
+                self.come(who);
+                self.wait(who);
+            }
+            Hand::Leave => {
+                let Some(who) = (0..THREADS).find(|&who| self.is(who, At::Socket)) else { return };
                 self.wheel.set_led(false);
-                let called = self.wheel.leave(self.now);
+                self.answer(who);
+                let called = self.wheel.leave(self.now, Who::number(who));
                 self.call(called);
+                let prompt = self.members[who].prompt_times >= 8;
+                self.brief_ends = if prompt { self.now + BRIEF } else { self.now };
             }
-            Hand::Unpark if self.parked > 0 => {
+            Hand::Unpark(who) if self.is(who, At::Parked) => {
                 self.wheel.unpark();
-                self.parked -= 1;
+                self.answer(who);
             }
             Hand::Stir if self.own == Own::Drives => return self.ask(),
             Hand::Pass(hundredths) => return self.pass(GRACE * hundredths / 100),
             _ => return,
-        }
-        if !matches!(hand, Hand::Wait) {
-            self.wheel.answer(self.now);
-            self.answered = self.now;
-        }
-        if matches!(hand, Hand::Leave | Hand::Wait) {
-            let brief = if self.prompt_times >= 8 { BRIEF } else { BRIEF * 0 };
-            self.brief_ends = self.now + brief;
-        }
-        if matches!(hand, Hand::Wait) {
-            if self.wheel.is_free() {
-                self.wheel.set_led(true);
-            } else {
-                self.parked += 1;
-                let called = self.wheel.park(self.now);
-                self.call(called);
-            }
         }
         self.touched = self.now;
     }
@@ -255,21 +293,20 @@ impl Crew {
 
 proptest! {
     /// The lane's own thread rests only while somebody else waits for the socket, is there at once for
-    /// those who wait for something else (a moment later where others are prompt), and soon when nobody
-    /// comes any more.
+    /// those who wait for something else (a moment later where one is away that is prompt), and soon when
+    /// nobody comes any more.
     #[test]
     fn there_is_always_somebody_at_the_wheel(hands in proptest::collection::vec(hand(), 0..80)) {
         let start = Instant::ZERO + GRACE * 10;
+        let member = Member { at: At::Away, answered: Instant::ZERO, prompt_times: 0 };
         let mut crew = Crew {
             wheel: Wheel::default(),
-            parked: 0,
+            members: [member; THREADS],
             own: Own::Drives,
             now: start,
             pause_ends: start,
             touched: start,
             brief_ends: start,
-            answered: Instant::ZERO,
-            prompt_times: 0,
         };
         for hand in hands {
             crew.act(hand);
@@ -277,10 +314,32 @@ proptest! {
             prop_assert!(led || crew.own != Own::Rests, "nobody drives after {:?}", hand);
             let waited = crew.now - crew.touched;
             prop_assert!(led || waited < GRACE || crew.own == Own::Drives, "{:?}", waited);
-            let waited_for = crew.parked > 0 && !led;
+            let waited_for = (0..THREADS).any(|who| crew.is(who, At::Parked)) && !led;
             let brief = crew.now < crew.brief_ends;
             prop_assert!(!waited_for || brief || crew.own == Own::Drives, "after {:?}", hand);
         }
+    }
+
+    /// Who comes again at once, again and again, has the wheel whoever else waits.
+    #[test]
+    fn one_that_is_prompt_drives_beside_others(waits in 0..THREADS - 1) {
+        let mut wheel = Wheel::default();
+        let mut now = Instant::ZERO + GRACE;
+        let prompt = Who::number(THREADS);
+        for who in 0..waits {
+            wheel.visit(now, Who::number(who));
+            let _ = wheel.park(now, Who::number(who));
+        }
+        for _ in 0..9 {
+            wheel.visit(now, prompt);
+            wheel.answer(now, prompt);
+            now += GRACE / 20;
+        }
+        prop_assert!(wheel.is_free(prompt));
+        prop_assert_eq!(wheel.is_free(Who::number(0)), waits == 0);
+        now += GRACE;
+        wheel.visit(now, prompt);
+        prop_assert_eq!(wheel.is_free(prompt), waits == 0, "it was away for long");
     }
 }
 

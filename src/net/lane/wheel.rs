@@ -27,9 +27,69 @@ pub(super) struct Wheel {
     parked: usize,
     /// When a thread of the application came last, to wait if it had to.
     visited_at: Instant,
-    /// When one got what it wanted last, and how many times in a row one was back promptly.
+    /// The thread that is back promptly, or may turn out to be.
+    prompt: Prompt,
+}
+
+/// Which thread of the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Who(usize);
+
+impl Who {
+    /// This one.
+    pub(super) fn here() -> Self {
+        std::thread_local!(static HERE: u8 = const { 0 });
+        // Each has its own place for it.
+        HERE.with(|here| Self(core::ptr::from_ref(here).addr()))
+    }
+
+    /// One by a number, for models.
+    #[cfg(test)]
+    pub(super) const fn number(number: usize) -> Self {
+        Self(number)
+    }
+}
+
+/// A thread that comes back as soon as it has dealt with what it got, and how often in a row it did.
+#[derive(Debug, Default)]
+struct Prompt {
+    who: Option<Who>,
+    times: u8,
+    /// When it got what it wanted last.
     answered_at: Instant,
-    prompt_times: u8,
+}
+
+impl Prompt {
+    fn visit(&mut self, now: Instant, who: Who) {
+        if self.who == Some(who) {
+            let prompt = now <= self.answered_at + PROMPT;
+            self.times = if prompt { self.times.saturating_add(1) } else { 0 };
+        } else if self.times < PROMPT_TIMES || now > self.answered_at + GRACE {
+            *self = Self { who: Some(who), ..Self::default() };
+        }
+    }
+
+    fn answer(&mut self, now: Instant, who: Who) {
+        if self.who == Some(who) {
+            self.answered_at = now;
+        }
+    }
+
+    fn is(&self, who: Who) -> bool {
+        self.who == Some(who) && self.times >= PROMPT_TIMES
+    }
+
+    /// It waits, and has nothing to deal with.
+    fn on_parked(&mut self, who: Who) {
+        if self.who == Some(who) {
+            self.answered_at = Instant::ZERO;
+        }
+    }
+
+    /// Whether it has something to deal with, and is back soon.
+    fn is_expected(&self, now: Instant) -> bool {
+        self.times >= PROMPT_TIMES && now < self.answered_at + BRIEF
+    }
 }
 
 /// What the lane's own thread does next.
@@ -46,23 +106,17 @@ pub(super) enum Own {
 impl Wheel {
     /// A thread of the application does something, and waits if it has to. Who comes again and again
     /// looks at what arrives as often as it is worth it.
-    pub(super) fn visit(&mut self, now: Instant) {
+    pub(super) fn visit(&mut self, now: Instant, who: Who) {
         let soon = now < mem::replace(&mut self.visited_at, now) + GRACE;
         if soon && self.parked == 0 {
             self.grace_ends = now + GRACE;
         }
-        let prompt = now <= self.answered_at + PROMPT;
-        self.prompt_times = if prompt { self.prompt_times.saturating_add(1) } else { 0 };
+        self.prompt.visit(now, who);
     }
 
     /// A thread of the application has what it came for.
-    pub(super) const fn answer(&mut self, now: Instant) {
-        self.answered_at = now;
-    }
-
-    /// Whether threads of the application are back as soon as they have dealt with what they got.
-    const fn is_prompt(&self) -> bool {
-        self.prompt_times >= PROMPT_TIMES
+    pub(super) fn answer(&mut self, now: Instant, who: Who) {
+        self.prompt.answer(now, who);
     }
 
     /// Whether a thread of the application waits for the socket.
@@ -72,8 +126,8 @@ impl Wheel {
 
     /// Whether a thread that has to wait may wait for the socket: it is alone in waiting, or back so soon
     /// that the others hardly notice.
-    pub(super) const fn is_free(&self) -> bool {
-        !self.led && (self.parked == 0 || self.is_prompt())
+    pub(super) fn is_free(&self, who: Who) -> bool {
+        !self.led && (self.parked == 0 || self.prompt.is(who))
     }
 
     /// A thread of the application waits for the socket, or does not any more.
@@ -83,8 +137,8 @@ impl Wheel {
 
     /// A thread that waited for the socket goes away; whether the lane's own thread is to be called.
     #[must_use]
-    pub(super) fn leave(&mut self, now: Instant) -> bool {
-        let waited_for = self.parked > 0 && !self.is_prompt();
+    pub(super) fn leave(&mut self, now: Instant, who: Who) -> bool {
+        let waited_for = self.parked > 0 && !self.prompt.is(who);
         let end = match self.parked {
             0 => now + GRACE,
             _ if waited_for => now,
@@ -97,12 +151,13 @@ impl Wheel {
     /// A thread of the application waits for something else; whether the lane's own thread is to be
     /// called.
     #[must_use]
-    pub(super) fn park(&mut self, now: Instant) -> bool {
+    pub(super) fn park(&mut self, now: Instant, who: Who) -> bool {
         self.parked += 1;
+        self.prompt.on_parked(who);
         if self.led {
             return false;
         }
-        let waited_for = !self.is_prompt();
+        let waited_for = !self.prompt.is_expected(now);
         let end = if waited_for { now } else { self.grace_ends.min(now + BRIEF) };
         let before = mem::replace(&mut self.grace_ends, end);
         waited_for || end < before
