@@ -61,11 +61,11 @@ impl Slab {
     }
 
     fn slots(&self) -> usize {
-        self.bytes.len() / self.pitch.max(1) as usize
+        self.bytes.len() / self.pitch as usize
     }
 
     fn is_used_up(&self) -> bool {
-        self.used as usize >= self.slots()
+        (self.used as usize + 1) * self.pitch as usize > self.bytes.len()
     }
 }
 
@@ -259,9 +259,14 @@ impl Slots {
         usize::try_from(number.checked_sub(self.released)?).ok()
     }
 
+    /// The place of the slab in which a slot lies.
+    fn place_of_slab(&self, slot: &Slot) -> usize {
+        slot.slab.wrapping_sub(self.slabs_released) as usize
+    }
+
     /// The memory in which a slot lies.
     fn bytes_of(&self, slot: &Slot) -> &[u8] {
-        &self.slabs[slot.slab.wrapping_sub(self.slabs_released) as usize].bytes
+        &self.slabs[self.place_of_slab(slot)].bytes
     }
 
     /// The number of the slot that holds the byte at `start`.
@@ -283,8 +288,8 @@ impl Slots {
     /// A slot that is about to leave.
     pub(super) fn open(&mut self, number: u64) -> Option<SlotSpace<'_>> {
         let place = self.place(number)?;
-        let slot = self.row.get_mut(place)?;
-        let slab = &mut self.slabs[slot.slab.wrapping_sub(self.slabs_released) as usize];
+        let at = self.place_of_slab(self.row.get(place)?);
+        let (slot, slab) = (&mut self.row[place], &mut self.slabs[at]);
         let (head, payload) = slab.bytes.split_at_mut(slot.at as usize);
         let len = slot.len as usize;
         let code = *slot.code.get_or_insert_with(|| crc32c::compute([&payload[..len]]));

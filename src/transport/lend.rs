@@ -113,6 +113,9 @@ impl Connection {
 
     /// Whether stream data is all that there is to send, and may leave now.
     pub(super) fn lends_only(&mut self, now: Instant) -> bool {
+        if !self.streams.is_lending() {
+            return false;
+        }
         let more = self.ping
             || self.ack_wish.pending
             || self.recovery.is_probing()

@@ -12,19 +12,17 @@ use crate::{
 };
 
 impl Connection {
-    /// Takes the first datagrams of a train as far as they are bulk in order, and returns how many.
-    /// What comes next is as if each had been [handed over](Self::handle_packet_for) alone.
+    /// Takes the first datagrams of a train, which begins with `first`, as far as they are bulk in order,
+    /// and returns how many. What comes next is as if each had been [handed over](Self::handle_packet_for) alone.
     pub(super) fn handle_train(
         &mut self,
         now: Instant,
         meta: RecvMeta,
+        first: &Bulk<'_>,
         train: Train<'_>,
         reader: &mut dyn FnMut(StreamId, &[u8]) -> usize,
     ) -> usize {
-        let (Some(first), Some(start)) = (Bulk::peek(train.first()), self.acks.next_in_order())
-        else {
-            return 0;
-        };
+        let Some(start) = self.acks.next_in_order() else { return 0 };
         if !self.is_plain_from(meta) {
             return 0;
         }

@@ -5,8 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use rdtp::{
-    batch::Batch,
-    endpoint::{Disposition, Endpoint, Offer, RecvMeta},
+    endpoint::{Disposition, Endpoint, RecvMeta},
     rng::{Rng, Seed},
     time::Instant,
     transport::{
@@ -21,7 +20,7 @@ use rdtp::{
 
 use crate::{
     byte,
-    wire::{address, host, host_config},
+    wire::{Message, address, host, host_config, messages},
 };
 
 /// What became of a transfer.
@@ -100,30 +99,15 @@ impl Run {
     }
 
     fn send(&mut self, node: usize) {
-        let mut space = vec![0; 65_507];
-        let mut nth = 0;
-        loop {
-            let mut batch = Batch::new(&mut space);
-            let Some(offer) = self.hosts[node].poll_offer(self.now, &mut batch) else { break };
-            let mut datagrams: Vec<Vec<u8>> = Vec::new();
-            let transmit = match offer {
-                Offer::Lent(transmit) => {
-                    let segment = transmit.segment_size.unwrap_or(transmit.size);
-                    self.hosts[node].lent(nth, &mut |piece| {
-                        datagrams.extend(piece.chunks(segment).map(<[u8]>::to_vec));
-                    });
-                    nth += 1;
-                    self.outcome.lent += datagrams.len() as u64;
-                    transmit
-                }
-                Offer::Written(transmit) => {
-                    datagrams.extend(batch.segments().map(<[u8]>::to_vec));
-                    self.outcome.written += if node == 0 { datagrams.len() as u64 } else { 0 };
-                    transmit
-                }
-            };
+        for message in messages(&mut self.hosts[node], self.now) {
+            let segment = message.stride();
+            let Message { transmit, is_lent, datagrams } = message;
+            if is_lent {
+                self.outcome.lent += datagrams.len() as u64;
+            } else if node == 0 {
+                self.outcome.written += datagrams.len() as u64;
+            }
             assert_eq!(datagrams.iter().map(Vec::len).sum::<usize>(), transmit.size);
-            let segment = transmit.segment_size.unwrap_or(transmit.size);
             let (last, rest) = datagrams.split_last().unwrap();
             assert!(rest.iter().all(|datagram| datagram.len() == segment) && last.len() <= segment);
             for datagram in datagrams {
@@ -134,7 +118,6 @@ impl Run {
                 }
             }
         }
-        self.hosts[node].take_back();
     }
 
     fn check(outcome: &Outcome, bytes: &[u8]) {

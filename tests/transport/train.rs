@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use rdtp::{
     batch::Batch,
     ecn::Ecn,
-    endpoint::{Disposition, Endpoint, Offer, RecvMeta, Train},
+    endpoint::{Disposition, Endpoint, RecvMeta, Train},
     rng::{Rng, Seed},
     time::Instant,
     transport::{
@@ -21,7 +21,7 @@ use rdtp::{
     wire::transport::{ConnectionId, StreamId},
 };
 
-use crate::wire::{address, host, host_config};
+use crate::wire::{Message, address, host, host_config, messages};
 
 const DELAY: Duration = Duration::from_millis(3);
 /// Packets wait for each other so long, as they do where a driver is slow.
@@ -149,29 +149,14 @@ impl World {
     /// What the sender has goes on its way in the messages it makes of it, of which some datagrams are
     /// lost, come twice, or are damaged.
     fn send(&mut self) {
-        let mut space = vec![0; 65_507];
-        let mut nth = 0;
-        loop {
-            let mut batch = Batch::new(&mut space);
-            let Some(offer) = self.sender.poll_offer(self.now, &mut batch) else { break };
-            let mut whole = Vec::new();
-            let transmit = match offer {
-                Offer::Written(transmit) => {
-                    whole.extend_from_slice(batch.as_bytes());
-                    transmit
-                }
-                Offer::Lent(transmit) => {
-                    self.sender.lent(nth, &mut |piece| whole.extend_from_slice(piece));
-                    nth += 1;
-                    transmit
-                }
-            };
-            let stride = transmit.segment_size.unwrap_or(transmit.size);
+        for message in messages(&mut self.sender, self.now) {
+            let stride = message.stride();
+            let Message { transmit, datagrams, .. } = message;
             let source = if self.moves && self.happens(10) { 2 } else { 0 };
             let ecn =
                 if transmit.ecn == Ecn::Ect0 && self.happens(100) { Ecn::Ce } else { transmit.ecn };
             let mut bytes = Vec::new();
-            for datagram in whole.chunks(stride) {
+            for datagram in &datagrams {
                 if self.happens(3 * self.faults) {
                     continue;
                 }
@@ -195,7 +180,7 @@ impl World {
             let at = self.now + DELAY + late;
             self.to_twins.push_back(Flight { at, source, ecn, bytes, stride });
         }
-        self.sender.take_back();
+        let mut space = vec![0; 65_507];
         let answers = self.twins.each_mut().map(|twin| {
             let mut all = Vec::new();
             loop {

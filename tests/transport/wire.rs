@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use rdtp::{
     batch::Batch,
-    endpoint::{Endpoint, RecvMeta},
+    endpoint::{Endpoint, Offer, RecvMeta, Transmit},
     rng::Seed,
     time::Instant,
     transport::{
@@ -31,6 +31,46 @@ pub(crate) fn host(config: HostConfig, n: u8) -> Host {
 
 pub(crate) fn host_config(connection: Config) -> HostConfig {
     HostConfig { connection, ..HostConfig::default() }
+}
+
+/// Datagrams that a host gave together.
+pub(crate) struct Message {
+    pub(crate) transmit: Transmit,
+    /// Whether they were sent from where they lie.
+    pub(crate) is_lent: bool,
+    pub(crate) datagrams: Vec<Vec<u8>>,
+}
+
+impl Message {
+    /// The length of each datagram but the last.
+    pub(crate) fn stride(&self) -> usize {
+        self.transmit.segment_size.unwrap_or(self.transmit.size)
+    }
+}
+
+/// All that a host has to send, as a driver gets it that sends from where it lies.
+pub(crate) fn messages(host: &mut Host, now: Instant) -> Vec<Message> {
+    let mut space = vec![0; 65_507];
+    let (mut messages, mut nth) = (Vec::new(), 0);
+    loop {
+        let mut batch = Batch::new(&mut space);
+        let Some(offer) = host.poll_offer(now, &mut batch) else { break };
+        let (Offer::Lent(transmit) | Offer::Written(transmit)) = offer;
+        let is_lent = matches!(offer, Offer::Lent(_));
+        let mut message = Message { transmit, is_lent, datagrams: Vec::new() };
+        if is_lent {
+            let stride = message.stride();
+            host.lent(nth, &mut |piece| {
+                message.datagrams.extend(piece.chunks(stride).map(<[u8]>::to_vec));
+            });
+            nth += 1;
+        } else {
+            message.datagrams.extend(batch.segments().map(<[u8]>::to_vec));
+        }
+        messages.push(message);
+    }
+    host.take_back();
+    messages
 }
 
 pub(crate) struct Wire {

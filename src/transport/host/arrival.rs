@@ -110,10 +110,11 @@ impl Host {
         train: Train<'_>,
         reader: &mut Reader<'_>,
     ) -> usize {
-        let Some(id) = Bulk::peek(train.first()).map(|bulk| bulk.to) else { return 0 };
+        let Some(first) = Bulk::peek(train.first()) else { return 0 };
+        let id = first.to;
         let Some(entry) = self.entries.get_mut(&id) else { return 0 };
         let mut reader = |stream, bytes: &[u8]| reader(id, stream, bytes);
-        let taken = entry.connection.handle_train(now, meta, train, &mut reader);
+        let taken = entry.connection.handle_train(now, meta, &first, train, &mut reader);
         if taken > 0 && !core::mem::replace(&mut entry.flags.touched, true) {
             self.touched.push(id);
         }

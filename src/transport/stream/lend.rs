@@ -47,6 +47,11 @@ impl Streams {
         self.run_bytes = run_bytes;
     }
 
+    /// Whether slots may leave as they lie.
+    pub(crate) const fn is_lending(&self) -> bool {
+        self.lending
+    }
+
     /// The slot whose turn it is, if the next bytes to be sent are a whole one.
     pub(crate) fn next_slot(&mut self) -> Option<NextSlot> {
         if !self.lending {

@@ -4,9 +4,9 @@ use super::{
     ConnectionId, StreamId,
     cursor::Reader,
     frame::STREAM,
-    packet::{CRC, DATA, DATA_HEADER_BYTES, KIND_AT},
+    packet::{DATA, DATA_HEADER_BYTES, KIND_AT, is_whole},
 };
-use crate::wire::{Checksum, varint};
+use crate::wire::varint;
 
 /// A data packet that holds bytes of one stream, not its end, and nothing else, as it seems:
 /// [`is_whole`](Self::is_whole) tells.
@@ -41,8 +41,7 @@ impl<'a> Bulk<'a> {
 
     /// Whether the checksum holds, and so everything else.
     pub(crate) fn is_whole(&self) -> bool {
-        let (crc, rest) = self.datagram.split_at(CRC);
-        Checksum::Crc32c.holds([rest], crc)
+        is_whole(self.datagram)
     }
 }
 

@@ -180,11 +180,10 @@ impl<'a> Packet<'a> {
         if datagram.len() < HEAD {
             return Err(DecodeError::Short { needed: HEAD, got: datagram.len() });
         }
-        let (crc, rest) = datagram.split_at(CRC);
-        if !Checksum::Crc32c.holds([rest], crc) {
+        if !is_whole(datagram) {
             return Err(DecodeError::Checksum);
         }
-        let mut reader = Reader::new(rest);
+        let mut reader = Reader::new(&datagram[CRC..]);
         let (kind, to) = (reader.u8()?, ConnectionId(reader.u64()?));
         match kind {
             DATA => Ok(Self::Data { to, number: reader.u32()?, frames: reader.rest() }),
@@ -312,6 +311,12 @@ type Names = (ConnectionId, u64, ResetToken);
 
 fn names(reader: &mut Reader<'_>) -> Result<Names, DecodeError> {
     Ok((ConnectionId(reader.u64()?), number(reader)?, ResetToken(reader.token()?)))
+}
+
+/// Whether the checksum in front of a datagram is that of the rest; it has room for one.
+pub(super) fn is_whole(datagram: &[u8]) -> bool {
+    let (crc, rest) = datagram.split_at(CRC);
+    Checksum::Crc32c.holds([rest], crc)
 }
 
 /// Puts the checksum in front of a finished datagram.
